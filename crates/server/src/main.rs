@@ -1,0 +1,2 @@
+//! The `yuezhi` binary.
+fn main() {}
