@@ -1,1 +1,35 @@
-//! yuezhi-domain
+//! The pure rules of Yuezhi: policies, versions, audiences, notices, obligations, deliveries, reminders, schedules.
+//!
+//! Every other crate of the product calls this one; it calls none of them.
+//! Invariant: no async, no I/O, no clock and no randomness of its own. Time, random bytes and jitter are arguments,
+//! so every rule here can be checked by a property test.
+//! Weakness: the rules see only what the caller hands them; uniqueness and ordering across rows are the store's work.
+
+mod words;
+
+pub mod content_hash;
+pub mod delivery;
+pub mod ids;
+pub mod notice;
+pub mod obligation;
+pub mod pace;
+pub mod receipt;
+pub mod retry;
+pub mod time;
+pub mod version;
+
+pub use content_hash::{ContentHash, ContentHasher};
+pub use delivery::{DeliveryEvent, DeliveryKind, DeliveryState};
+pub use ids::{
+    AttemptId, DeliveryId, DepartmentId, FileId, IdSource, LaneId, NoticeId, ObligationId,
+    OccurrenceId, PersonId, PolicyId, Random, ReceiptId, ScheduleId, SeededRandom, SourceId,
+    TokenId, VersionId, WebhookId,
+};
+pub use notice::{NoticeEvent, NoticeState, Requirement};
+pub use obligation::{CloseReason, ObligationEvent, ObligationState};
+pub use pace::{Grant, Pace, PaceLog};
+pub use receipt::{ReceiptKind, ReceiptSource};
+pub use retry::RetryPolicy;
+pub use time::{TimeZoneName, UnixMillis};
+pub use version::{ChangeKind, VersionEvent, VersionState};
+pub use words::{Refused, UnknownWord};
