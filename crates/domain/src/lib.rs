@@ -7,9 +7,11 @@
 
 mod words;
 
+pub mod audience;
 pub mod content_hash;
 pub mod delivery;
 pub mod ids;
+pub mod language;
 pub mod notice;
 pub mod obligation;
 pub mod pace;
@@ -17,7 +19,11 @@ pub mod receipt;
 pub mod retry;
 pub mod time;
 pub mod version;
+pub mod work_calendar;
 
+pub use audience::{
+    Audience, AudienceError, AudienceSyntaxError, DepartmentTree, Directory, Resolved, Term,
+};
 pub use content_hash::{ContentHash, ContentHasher};
 pub use delivery::{DeliveryEvent, DeliveryKind, DeliveryState};
 pub use ids::{
@@ -25,6 +31,7 @@ pub use ids::{
     OccurrenceId, PersonId, PolicyId, Random, ReceiptId, ScheduleId, SeededRandom, SourceId,
     TokenId, VersionId, WebhookId,
 };
+pub use language::Language;
 pub use notice::{NoticeEvent, NoticeState, Requirement};
 pub use obligation::{CloseReason, ObligationEvent, ObligationState};
 pub use pace::{Grant, Pace, PaceLog};
@@ -33,3 +40,4 @@ pub use retry::RetryPolicy;
 pub use time::{TimeZoneName, UnixMillis};
 pub use version::{ChangeKind, VersionEvent, VersionState};
 pub use words::{Refused, UnknownWord};
+pub use work_calendar::{CalendarDay, CalendarWarning, CalendarYear, DayKind, WorkCalendar};

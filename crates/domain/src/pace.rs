@@ -33,7 +33,7 @@ impl Pace {
     }
 
     pub const fn per_minute(limit: u32) -> Self {
-        Self::new(limit, Duration::from_secs(60))
+        Self::new(limit, Duration::from_mins(1))
     }
 
     fn window_millis(self) -> i64 {

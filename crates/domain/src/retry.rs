@@ -23,9 +23,9 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             first: Duration::from_secs(5),
-            longest: Duration::from_secs(30 * 60),
+            longest: Duration::from_mins(30),
             max_attempts: 12,
-            max_age: Duration::from_secs(3 * 24 * 3600),
+            max_age: Duration::from_hours(72),
         }
     }
 }
@@ -53,7 +53,7 @@ impl RetryPolicy {
         } else {
             1.0
         };
-        let drawn = floor + (ceiling - floor).mul_f64(jitter);
+        let drawn = floor + ceiling.saturating_sub(floor).mul_f64(jitter);
         let wait = match after {
             // Spread those who were all told the same moment; never earlier than told.
             Some(after) => drawn.max(after.saturating_add(self.first.mul_f64(jitter))),
