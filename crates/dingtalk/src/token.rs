@@ -1,0 +1,106 @@
+//! The app's access token: fetched once for everybody, renewed five minutes early.
+//!
+//! Caller: [`App`](crate::App), before every call.
+//! Invariant: at most one fetch is under way; a token that was refused is fetched anew once,
+//! however many callers saw the refusal. A failed fetch answers everybody of that second.
+//! Weakness: each process has its own; the platform hands all of them the same token.
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use crate::app::AppConfig;
+use crate::error::Error;
+use crate::http::{Endpoints, Http, parsed};
+
+/// The platform's own SDK renews this early.
+const RENEW_EARLY_MS: i64 = 5 * 60 * 1000;
+const FAILURE_SHARED_MS: i64 = 1000;
+
+#[derive(Default)]
+pub(crate) struct TokenCache {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Current>,
+    failure: Option<(i64, Error)>,
+}
+
+struct Current {
+    token: SecretString,
+    renew_at_ms: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Ask<'a> {
+    app_key: &'a str,
+    app_secret: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Granted {
+    access_token: SecretString,
+    /// Seconds.
+    expire_in: i64,
+}
+
+impl TokenCache {
+    /// A token good for the next minutes. `refused`: one that the platform has just refused.
+    pub(crate) async fn get(
+        &self,
+        http: &Http,
+        endpoints: &Endpoints,
+        app: &AppConfig,
+        refused: Option<&SecretString>,
+        now_ms: i64,
+    ) -> Result<SecretString, Error> {
+        let mut state = self.state.lock().await;
+        if let Some(current) = &state.current {
+            let is_refused = refused
+                .is_some_and(|refused| refused.expose_secret() == current.token.expose_secret());
+            if !is_refused && now_ms < current.renew_at_ms {
+                return Ok(current.token.clone());
+            }
+        }
+        if let Some((at_ms, error)) = &state.failure
+            && (0..FAILURE_SHARED_MS).contains(&now_ms.saturating_sub(*at_ms))
+        {
+            return Err(error.clone());
+        }
+        match fetch(http, endpoints, app).await {
+            Ok(granted) => {
+                let token = granted.access_token.clone();
+                let renew_at_ms = now_ms
+                    .saturating_add(granted.expire_in.saturating_mul(1000))
+                    .saturating_sub(RENEW_EARLY_MS);
+                state.current = Some(Current {
+                    token: granted.access_token,
+                    renew_at_ms,
+                });
+                state.failure = None;
+                Ok(token)
+            }
+            Err(error) => {
+                state.current = None;
+                state.failure = Some((now_ms, error.clone()));
+                Err(error)
+            }
+        }
+    }
+}
+
+async fn fetch(http: &Http, endpoints: &Endpoints, app: &AppConfig) -> Result<Granted, Error> {
+    let secret = app.client_secret.expose_secret();
+    let ask = Ask {
+        app_key: &app.client_id,
+        app_secret: secret,
+    };
+    let body = serde_json::to_vec(&ask).expect("strings always serialise");
+    let url = Endpoints::at(&endpoints.api, "/v1.0/oauth2/accessToken");
+    let body = http.post_json(url, body, None).await?.api(&[secret])?;
+    parsed(&body, "the access token")
+}

@@ -1,0 +1,147 @@
+//! A fake of the platform on loopback: answers what a test has put in, records what came.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::IntoResponse;
+use dingtalk::{At, Endpoints, Http, Robot, RobotConfig, SendOptions, Timeouts, Webhook};
+use url::Url;
+
+pub const NOW_MS: i64 = 1_700_000_000_000;
+pub const TOKEN: &str = "tokenVerySecret0123456789";
+pub const SECRET: &str = "SEC000000000000000000000";
+
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub path: String,
+    pub query: String,
+    pub token_header: String,
+    pub content_type: String,
+    pub body: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Canned {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+#[derive(Clone, Default)]
+pub struct Fake {
+    answers: Arc<Mutex<VecDeque<Canned>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
+    pub base: String,
+}
+
+impl Fake {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let fake = Self {
+            base: format!("http://{}", listener.local_addr().unwrap()),
+            ..Self::default()
+        };
+        let app = Router::new().fallback(answer).with_state(fake.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        fake
+    }
+
+    /// The next request gets this; requests beyond get the ordinary success.
+    pub fn answers(&self, status: u16, body: &str) {
+        self.answers_with(status, body, vec![]);
+    }
+
+    pub fn answers_with(&self, status: u16, body: &str, headers: Vec<(&'static str, String)>) {
+        self.answers.lock().unwrap().push_back(Canned {
+            status,
+            headers,
+            body: body.to_owned(),
+        });
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    pub fn endpoints(&self) -> Endpoints {
+        let base = Url::parse(&self.base).unwrap();
+        Endpoints {
+            api: base.clone(),
+            oapi: base.clone(),
+            login: base,
+        }
+    }
+
+    pub fn robot(&self, secret: Option<&str>, keywords: &[&str]) -> Robot {
+        robot_at(&self.base, secret, keywords)
+    }
+}
+
+pub fn http() -> Http {
+    let short = std::time::Duration::from_millis(300);
+    Http::new(Timeouts {
+        connect: short,
+        whole: short,
+    })
+    .unwrap()
+}
+
+pub fn robot_at(base: &str, secret: Option<&str>, keywords: &[&str]) -> Robot {
+    let webhook = Webhook::parse(&format!("{base}/robot/send?access_token={TOKEN}")).unwrap();
+    let keywords = keywords.iter().map(|&word| word.to_owned()).collect();
+    Robot::new(
+        http(),
+        RobotConfig {
+            webhook,
+            secret: secret.map(Into::into),
+            keywords,
+        },
+    )
+}
+
+pub fn plain<'a>() -> SendOptions<'a> {
+    SendOptions {
+        msg_uuid: Some("key-1"),
+        at: &At::NOBODY,
+        now_ms: NOW_MS,
+    }
+}
+
+async fn answer(
+    State(fake): State<Fake>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> impl IntoResponse {
+    let header = |name: &str| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+            .unwrap_or_default()
+    };
+    fake.requests.lock().unwrap().push(Request {
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        token_header: header("x-acs-dingtalk-access-token"),
+        content_type: header("content-type"),
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    });
+    let canned = fake.answers.lock().unwrap().pop_front().unwrap_or(Canned {
+        status: 200,
+        headers: vec![],
+        body: r#"{"errcode":0,"errmsg":"ok"}"#.to_owned(),
+    });
+    let mut headers = HeaderMap::new();
+    for (name, value) in canned.headers {
+        headers.insert(name, value.parse().unwrap());
+    }
+    (
+        StatusCode::from_u16(canned.status).unwrap(),
+        headers,
+        canned.body,
+    )
+}
