@@ -92,27 +92,23 @@ impl Answer {
                 Err(_) => Err(self.odd(None, known)),
             };
         }
-        match serde_json::from_slice::<ApiEnvelope>(&self.body) {
-            Ok(ApiEnvelope {
-                code: Some(code),
-                message,
-                requestid,
-                accessdenieddetail,
-            }) => Err(Error::Api(ApiRefusal {
+        if let Ok(envelope) = serde_json::from_slice::<ApiEnvelope>(&self.body)
+            && let Some(code) = envelope.code
+        {
+            return Err(Error::Api(ApiRefusal {
                 status: self.status,
                 code: redact(&code, known),
-                message: redact(&message.unwrap_or_default(), known),
-                request_id: requestid,
-                required_scopes: accessdenieddetail
+                message: redact(&envelope.message.unwrap_or_default(), known),
+                request_id: envelope.requestid,
+                required_scopes: envelope
+                    .accessdenieddetail
                     .map(|denied| denied.required_scopes)
                     .unwrap_or_default(),
                 retry_after: self.retry_after,
-            })),
-            _ => {
-                let envelope = serde_json::from_slice::<OapiEnvelope>(&self.body).ok();
-                Err(self.odd(envelope.as_ref(), known))
-            }
+            }));
         }
+        let envelope = serde_json::from_slice::<OapiEnvelope>(&self.body).ok();
+        Err(self.odd(envelope.as_ref(), known))
     }
 
     fn is_html(&self) -> bool {

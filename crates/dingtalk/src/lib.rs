@@ -23,6 +23,7 @@ mod sign;
 mod token;
 mod verdict;
 mod webhook;
+mod wire;
 
 pub use app::{App, AppConfig};
 pub use encode::{BODY_LIMIT_BYTES, Encoded, encode};

@@ -230,15 +230,13 @@ fn of_api(refusal: &ApiRefusal, maybe_delivered: bool) -> Verdict {
         },
         "Forbidden.AccessDenied.ApiCountLimitForOrg" => Verdict::QuotaUsedUp,
         "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
-        | "Forbidden.AccessDenied.QpsLimitForApi" => Verdict::Retry {
+        | "Forbidden.AccessDenied.QpsLimitForApi"
+        | "system.busy"
+        | "systemBusy" => Verdict::Retry {
             after: after(SECOND),
             maybe_delivered,
         },
         "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi" => Verdict::Hold { for_: MINUTE },
-        "system.busy" | "systemBusy" => Verdict::Retry {
-            after: after(SECOND),
-            maybe_delivered,
-        },
         _ => match refusal.status {
             429 => Verdict::Retry {
                 after: after(SECOND),

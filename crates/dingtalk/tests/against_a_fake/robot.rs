@@ -1,15 +1,13 @@
 //! What a custom robot sends, and what it makes of every answer.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{Fake, NOW_MS, SECRET, TOKEN, plain, robot_at};
 use dingtalk::{
     At, BODY_LIMIT_BYTES, Button, Buttons, ContentFault, Error, FeedLink, MessageProblem,
     Misconfiguration as Setup, Orientation, RobotMessage, SendOptions, Verdict, encode,
 };
 use proptest::prelude::*;
-use support::{Fake, NOW_MS, SECRET, TOKEN, plain, robot_at};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn text(content: &str) -> RobotMessage {

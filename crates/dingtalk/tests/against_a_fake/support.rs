@@ -11,35 +11,35 @@ use axum::response::IntoResponse;
 use dingtalk::{At, Endpoints, Http, Robot, RobotConfig, SendOptions, Timeouts, Webhook};
 use url::Url;
 
-pub const NOW_MS: i64 = 1_700_000_000_000;
-pub const TOKEN: &str = "tokenVerySecret0123456789";
-pub const SECRET: &str = "SEC000000000000000000000";
+pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
+pub(crate) const TOKEN: &str = "tokenVerySecret0123456789";
+pub(crate) const SECRET: &str = "SEC000000000000000000000";
 
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub path: String,
-    pub query: String,
-    pub token_header: String,
-    pub content_type: String,
-    pub body: String,
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) token_header: String,
+    pub(crate) content_type: String,
+    pub(crate) body: String,
 }
 
 #[derive(Clone, Debug)]
-pub struct Canned {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub body: String,
+pub(crate) struct Canned {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: String,
 }
 
 #[derive(Clone, Default)]
-pub struct Fake {
+pub(crate) struct Fake {
     answers: Arc<Mutex<VecDeque<Canned>>>,
     requests: Arc<Mutex<Vec<Request>>>,
-    pub base: String,
+    pub(crate) base: String,
 }
 
 impl Fake {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let fake = Self {
             base: format!("http://{}", listener.local_addr().unwrap()),
@@ -51,11 +51,16 @@ impl Fake {
     }
 
     /// The next request gets this; requests beyond get the ordinary success.
-    pub fn answers(&self, status: u16, body: &str) {
+    pub(crate) fn answers(&self, status: u16, body: &str) {
         self.answers_with(status, body, vec![]);
     }
 
-    pub fn answers_with(&self, status: u16, body: &str, headers: Vec<(&'static str, String)>) {
+    pub(crate) fn answers_with(
+        &self,
+        status: u16,
+        body: &str,
+        headers: Vec<(&'static str, String)>,
+    ) {
         self.answers.lock().unwrap().push_back(Canned {
             status,
             headers,
@@ -63,11 +68,11 @@ impl Fake {
         });
     }
 
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 
-    pub fn endpoints(&self) -> Endpoints {
+    pub(crate) fn endpoints(&self) -> Endpoints {
         let base = Url::parse(&self.base).unwrap();
         Endpoints {
             api: base.clone(),
@@ -76,12 +81,12 @@ impl Fake {
         }
     }
 
-    pub fn robot(&self, secret: Option<&str>, keywords: &[&str]) -> Robot {
+    pub(crate) fn robot(&self, secret: Option<&str>, keywords: &[&str]) -> Robot {
         robot_at(&self.base, secret, keywords)
     }
 }
 
-pub fn http() -> Http {
+pub(crate) fn http() -> Http {
     let short = std::time::Duration::from_millis(300);
     Http::new(Timeouts {
         connect: short,
@@ -90,7 +95,7 @@ pub fn http() -> Http {
     .unwrap()
 }
 
-pub fn robot_at(base: &str, secret: Option<&str>, keywords: &[&str]) -> Robot {
+pub(crate) fn robot_at(base: &str, secret: Option<&str>, keywords: &[&str]) -> Robot {
     let webhook = Webhook::parse(&format!("{base}/robot/send?access_token={TOKEN}")).unwrap();
     let keywords = keywords.iter().map(|&word| word.to_owned()).collect();
     Robot::new(
@@ -103,10 +108,12 @@ pub fn robot_at(base: &str, secret: Option<&str>, keywords: &[&str]) -> Robot {
     )
 }
 
-pub fn plain<'a>() -> SendOptions<'a> {
+static NOBODY: At = At::NOBODY;
+
+pub(crate) fn plain<'a>() -> SendOptions<'a> {
     SendOptions {
         msg_uuid: Some("key-1"),
-        at: &At::NOBODY,
+        at: &NOBODY,
         now_ms: NOW_MS,
     }
 }

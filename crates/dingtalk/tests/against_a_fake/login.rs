@@ -1,10 +1,8 @@
 //! The app's token and the login in a browser.
 
-mod support;
-
+use crate::support::{Fake, NOW_MS, http};
 use dingtalk::{App, AppConfig, LoginError, Misconfiguration, Verdict};
 use secrecy::ExposeSecret as _;
-use support::{Fake, NOW_MS, http};
 
 const APP_SECRET: &str = "appSecretOfTheTest";
 

@@ -1,0 +1,5 @@
+//! The client against a fake of the platform on loopback that replays recorded answers.
+
+mod login;
+mod robot;
+mod support;
