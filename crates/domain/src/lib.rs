@@ -10,13 +10,18 @@ mod words;
 pub mod audience;
 pub mod content_hash;
 pub mod delivery;
+pub mod digest;
+pub mod due;
 pub mod ids;
 pub mod language;
 pub mod notice;
 pub mod obligation;
 pub mod pace;
+pub mod policy;
 pub mod receipt;
+pub mod reminder;
 pub mod retry;
+pub mod schedule;
 pub mod time;
 pub mod version;
 pub mod work_calendar;
@@ -26,17 +31,24 @@ pub use audience::{
 };
 pub use content_hash::{ContentHash, ContentHasher};
 pub use delivery::{DeliveryEvent, DeliveryKind, DeliveryState};
+pub use digest::{DigestRule, Merged, merge};
+pub use due::{DayOff, DueDate, DueError, DueRule};
 pub use ids::{
     AttemptId, DeliveryId, DepartmentId, FileId, IdSource, LaneId, NoticeId, ObligationId,
     OccurrenceId, PersonId, PolicyId, Random, ReceiptId, ScheduleId, SeededRandom, SourceId,
     TokenId, VersionId, WebhookId,
 };
 pub use language::Language;
-pub use notice::{NoticeEvent, NoticeState, Requirement};
-pub use obligation::{CloseReason, ObligationEvent, ObligationState};
+pub use notice::{
+    Inherited, NoticeEvent, NoticeState, Progress, Requirement, Succession, is_overdue, succession,
+};
+pub use obligation::{CloseReason, ObligationEvent, ObligationState, Settlement};
 pub use pace::{Grant, Pace, PaceLog};
+pub use policy::Slug;
 pub use receipt::{ReceiptKind, ReceiptSource};
+pub use reminder::{OccurrenceOutcome, PlanFacts, Planned, ReminderPlan, Sweep};
 pub use retry::RetryPolicy;
+pub use schedule::{Occurrence, OnHoliday, Schedule, ScheduleError, ScheduleRule};
 pub use time::{TimeZoneName, UnixMillis};
 pub use version::{ChangeKind, VersionEvent, VersionState};
 pub use words::{Refused, UnknownWord};

@@ -8,7 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -53,6 +54,21 @@ impl UnixMillis {
         } else {
             Timestamp::MAX
         })
+    }
+
+    /// When a local clock first shows `local`. A time that occurs twice (clocks go back) is the first of the two; a time
+    /// that a day leaves out (clocks go forward) is the first instant after the gap. `None` outside jiff's years.
+    pub fn of_local(local: DateTime, zone: &TimeZone) -> Option<Self> {
+        let ambiguous = zone.to_ambiguous_timestamp(local);
+        let AmbiguousOffset::Gap { before, .. } = ambiguous.offset() else {
+            return ambiguous.earlier().ok().map(Self::from);
+        };
+        // Counted with the offset from before the gap, the left-out time lies at or after the change.
+        let counted_on = Self::from(before.to_timestamp(local).ok()?);
+        let change = zone
+            .preceding(Self(counted_on.0.saturating_add(1)).to_timestamp())
+            .next();
+        Some(change.map_or(counted_on, |change| Self::from(change.timestamp())))
     }
 
     pub fn in_zone(self, zone: &TimeZone) -> Zoned {
@@ -173,6 +189,46 @@ mod tests {
         let instant = UnixMillis(1_795_341_600_000);
         assert_eq!(instant.to_string(), "2026-11-22T10:00:00.000Z");
         assert_eq!("2026-11-22T18:00:00+08:00".parse(), Ok(instant));
+    }
+
+    #[test]
+    fn a_time_in_a_gap_is_the_end_of_the_gap_and_a_time_met_twice_is_the_first() {
+        let shown = |local: &str, zone: &str| {
+            let zone = TimeZone::get(zone).unwrap();
+            UnixMillis::of_local(local.parse().unwrap(), &zone)
+                .unwrap()
+                .to_string()
+        };
+        let new_york = "America/New_York";
+        assert_eq!(
+            shown("2026-03-08T01:59", new_york),
+            "2026-03-08T06:59:00.000Z"
+        );
+        assert_eq!(
+            shown("2026-03-08T02:00", new_york),
+            "2026-03-08T07:00:00.000Z"
+        );
+        assert_eq!(
+            shown("2026-03-08T02:30", new_york),
+            "2026-03-08T07:00:00.000Z"
+        );
+        assert_eq!(
+            shown("2026-03-08T03:00", new_york),
+            "2026-03-08T07:00:00.000Z"
+        );
+        assert_eq!(
+            shown("2026-11-01T01:30", new_york),
+            "2026-11-01T05:30:00.000Z"
+        );
+        let lord_howe = "Australia/Lord_Howe";
+        assert_eq!(
+            shown("2026-10-04T02:15", lord_howe),
+            "2026-10-03T15:30:00.000Z"
+        );
+        assert_eq!(
+            shown("2026-04-05T01:45", lord_howe),
+            "2026-04-04T14:45:00.000Z"
+        );
     }
 
     #[test]

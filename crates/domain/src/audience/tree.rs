@@ -90,11 +90,12 @@ impl DepartmentTree {
         let mut found = Vec::new();
         let mut exact = Vec::new();
         for no in self.departments.keys().copied() {
-            if let Some(above) = self.matches_upwards(no, &wanted) {
-                found.push(no);
-                if above.is_none() {
-                    exact.push(no);
-                }
+            if !self.ends_with(no, &wanted) {
+                continue;
+            }
+            found.push(no);
+            if self.depth(no) == wanted.len() {
+                exact.push(no);
             }
         }
         if exact.len() == 1 && wanted.len() > 1 {
@@ -116,17 +117,19 @@ impl DepartmentTree {
         all
     }
 
-    /// Whether the names from `no` upwards are `wanted` from its end; gives what is above the last one matched.
-    fn matches_upwards(&self, no: i64, wanted: &[&str]) -> Option<Option<i64>> {
+    /// Whether the names from `no` upwards are those of `wanted` from its end.
+    fn ends_with(&self, no: i64, wanted: &[&str]) -> bool {
         let mut at = Some(no);
-        for name in wanted.iter().rev() {
-            let here = at?;
-            if self.departments.get(&here)?.name != *name {
-                return None;
-            }
-            at = self.parent(here);
-        }
-        Some(at)
+        wanted.iter().rev().all(|name| {
+            let department = at.and_then(|here| self.departments.get(&here));
+            at = at.and_then(|here| self.parent(here));
+            department.is_some_and(|department| department.name == *name)
+        })
+    }
+
+    /// The number of names in the path.
+    fn depth(&self, no: i64) -> usize {
+        std::iter::successors(Some(no), |here| self.parent(*here)).count()
     }
 
     fn refuse_cycle(&self, no: i64) -> Result<(), TreeError> {
