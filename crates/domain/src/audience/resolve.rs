@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Audience, DepartmentTree, Term};
@@ -84,7 +85,7 @@ fn labels(candidates: &[Candidate]) -> String {
 }
 
 /// An audience in numbers of the directory, departments expanded: ready for a query or for `includes`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resolved {
     pub everyone: bool,
     pub department_nos: BTreeSet<i64>,
