@@ -1,1 +1,24 @@
-//! yuezhi-channels
+//! Every way out to people, behind one trait: a neutral [`Post`] goes in, an [`Outcome`] comes out.
+//!
+//! Who calls it: the dispatch worker sends, the doctor and the console check, the planner asks
+//! for [`Limits`]. It knows the platforms and nothing of the database.
+//! Invariant: a channel never retries on its own account what may have been delivered; what to
+//! do next is data in the outcome. No secret stands in an outcome or a report.
+//! Weakness: "sent" means accepted by the platform or relay, not shown to a person.
+//!
+//! A channel is one folder here and one line in [`registry`].
+
+mod channel;
+mod mail;
+mod message;
+mod outcome;
+pub mod registry;
+mod robot;
+
+pub use channel::{BoxFuture, Channel, ChannelKind, Limits};
+pub use dingtalk::RobotMessage as RawRobot;
+pub use mail::{MailConfig, MailTls};
+pub use message::{Fact, Link, Mention, Mentions, Message, Para, Post, Recipient};
+pub use outcome::{CheckReport, Finding, Level, Outcome, Why};
+pub use registry::{ChannelConfig, ConfigError, open};
+pub use robot::RobotChannelConfig;

@@ -1,0 +1,211 @@
+//! Keeps SMTP connections open and carries one mail over one of them.
+//!
+//! Caller: the mail channel.
+//! Invariant: a connection goes back only in a known state (after the end of a mail or after
+//! RSET); one dropped in the middle is closed. A mail is begun anew by itself only if an idle
+//! connection turned out dead before its body was sent.
+//! Weakness: idle connections are noticed as dead only when used next.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use lettre::Address;
+use lettre::transport::smtp::client::AsyncSmtpConnection;
+use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt, Rset};
+use lettre::transport::smtp::extension::{Extension, MailParameter};
+use lettre::transport::smtp::response::Response;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use yuezhi_domain::UnixMillis;
+
+use super::connect::Relay;
+use super::replies::{Failure, Stage};
+
+/// Beyond this a connection is presumed closed by the relay (they wait 30 s to 5 min).
+const IDLE: Duration = Duration::from_secs(25);
+/// Beyond this a NOOP asks first.
+const FRESH: Duration = Duration::from_secs(5);
+
+pub(super) struct Pool {
+    relay: Relay,
+    idle: Mutex<Vec<Connection>>,
+    permits: Semaphore,
+    mails_per_connection: u32,
+}
+
+struct Connection {
+    smtp: AsyncSmtpConnection,
+    mails: u32,
+    last_used: UnixMillis,
+    reused: bool,
+}
+
+impl Pool {
+    pub(super) fn new(relay: Relay, connections: usize, mails_per_connection: u32) -> Self {
+        Self {
+            relay,
+            idle: Mutex::new(Vec::new()),
+            permits: Semaphore::new(connections.max(1)),
+            mails_per_connection: mails_per_connection.max(1),
+        }
+    }
+
+    /// Delivers `mail` to the relay. Returns the relay's words, which often hold its queue id.
+    pub(super) async fn deliver(
+        &self,
+        from: &Address,
+        to: &Address,
+        mail: &[u8],
+        now: UnixMillis,
+    ) -> Result<Option<String>, Failure> {
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .expect("the semaphore is never closed");
+        let mut connection = self.connection(now).await?;
+        let mut outcome = self.carry(&mut connection, from, to, mail).await;
+        if connection.reused && outcome.as_ref().is_err_and(Failure::is_stale_connection) {
+            connection = self.fresh(now).await?;
+            outcome = self.carry(&mut connection, from, to, mail).await;
+        }
+        let usable = match &outcome {
+            Ok(_) => true,
+            Err(failure) if failure.leaves_connection_usable() => self
+                .command(&mut connection, Rset, Stage::Reset)
+                .await
+                .is_ok(),
+            Err(_) => false,
+        };
+        connection.mails += 1;
+        if usable && connection.mails < self.mails_per_connection {
+            connection.last_used = now;
+            connection.reused = true;
+            self.idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(connection);
+        } else if usable {
+            // The relay has already accepted the mail; how it says goodbye does not matter.
+            let _ = timeout(Duration::from_secs(1), connection.smtp.quit()).await;
+        }
+        outcome
+    }
+
+    /// Whether the relay takes this sender, without sending anything. `Ok(encrypted)`.
+    pub(super) async fn try_sender(
+        &self,
+        from: &Address,
+        now: UnixMillis,
+    ) -> Result<bool, Failure> {
+        let mut connection = self.fresh(now).await?;
+        self.command(
+            &mut connection,
+            Mail::new(Some(from.clone()), Vec::new()),
+            Stage::Sender,
+        )
+        .await?;
+        self.command(&mut connection, Rset, Stage::Reset).await?;
+        let _ = timeout(Duration::from_secs(1), connection.smtp.quit()).await;
+        Ok(self.relay.is_encrypted())
+    }
+
+    async fn connection(&self, now: UnixMillis) -> Result<Connection, Failure> {
+        loop {
+            let idle = self
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop();
+            let Some(mut connection) = idle else {
+                return self.fresh(now).await;
+            };
+            let rested = now.since(connection.last_used);
+            if rested > IDLE {
+                continue;
+            }
+            if rested <= FRESH
+                || self
+                    .command(&mut connection, Noop, Stage::Reset)
+                    .await
+                    .is_ok()
+            {
+                return Ok(connection);
+            }
+        }
+    }
+
+    async fn fresh(&self, now: UnixMillis) -> Result<Connection, Failure> {
+        Ok(Connection {
+            smtp: self.relay.open().await?,
+            mails: 0,
+            last_used: now,
+            reused: false,
+        })
+    }
+
+    async fn carry(
+        &self,
+        connection: &mut Connection,
+        from: &Address,
+        to: &Address,
+        mail: &[u8],
+    ) -> Result<Option<String>, Failure> {
+        let mut parameters = Vec::new();
+        if !(from.is_ascii() && to.is_ascii()) {
+            if !connection
+                .smtp
+                .server_info()
+                .supports_feature(Extension::SmtpUtfEight)
+            {
+                return Err(Failure::unsupported(
+                    "the address needs SMTPUTF8, which the relay does not offer",
+                ));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        self.command(
+            connection,
+            Mail::new(Some(from.clone()), parameters),
+            Stage::Sender,
+        )
+        .await?;
+        self.command(
+            connection,
+            Rcpt::new(to.clone(), Vec::new()),
+            Stage::Recipient,
+        )
+        .await?;
+        self.command(connection, Data, Stage::Data).await?;
+        // RFC 5321 4.5.3.2.6 gives the end of a mail more time than a command.
+        let response = timeout(self.relay.timeout * 4, connection.smtp.message(mail))
+            .await
+            .map_err(|_| Failure::timed_out(Stage::Body))?
+            .map_err(|error| self.relay.failure(Stage::Body, &error))?;
+        Ok(response
+            .first_line()
+            .map(|line| line.chars().take(200).collect()))
+    }
+
+    async fn command<C: std::fmt::Display>(
+        &self,
+        connection: &mut Connection,
+        command: C,
+        stage: Stage,
+    ) -> Result<Response, Failure> {
+        timeout(self.relay.timeout, connection.smtp.command(command))
+            .await
+            .map_err(|_| Failure::timed_out(stage))?
+            .map_err(|error| self.relay.failure(stage, &error))
+    }
+}
+
+trait Ascii {
+    fn is_ascii(&self) -> bool;
+}
+
+impl Ascii for Address {
+    fn is_ascii(&self) -> bool {
+        AsRef::<str>::as_ref(self).is_ascii()
+    }
+}
