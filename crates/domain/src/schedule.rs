@@ -185,9 +185,9 @@ impl ScheduleRule {
         local: DateTime,
         calendar: &WorkCalendar,
     ) -> Option<(DateTime, Option<Date>)> {
-        // Only days since the last workday can have been moved to a day that is still to come.
+        // A day before the last workday was moved to that workday at the latest; later ones may have been moved to today.
         let start = calendar
-            .workday_on_or_before(local.date())
+            .previous_workday(local.date())
             .unwrap_or(local.date());
         (0..SEARCHED_DAYS).find_map(|offset| {
             let named = start.checked_add(offset.days()).ok()?;
