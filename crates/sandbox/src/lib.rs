@@ -1,1 +1,255 @@
-//! yuezhi-sandbox
+//! A DingTalk sandbox: both API hosts and a clickable chat client in one listener, for trying out and for tests.
+//!
+//! [`Sandbox::start`] takes an invented organisation and serves it: custom robots' webhooks, app robots' messages,
+//! tokens, login and directory (see `openapi`), faults and inspection under `/sandbox/*`, the chat client at `/`.
+//! It answers as the documentation and observed answers say, refusals and limits included.
+//! Invariant: it knows no client and no product; whatever reaches it came over HTTP.
+//! Weakness: no Stream connection, cards or work notices; the platform is imitated from public material, not exercised.
+
+mod bubble;
+mod call;
+mod chat;
+mod clock;
+mod control;
+mod faults;
+mod ids;
+mod journal;
+mod listener;
+mod markdown;
+mod message;
+mod openapi;
+mod organisation;
+mod rules;
+mod shared;
+mod text;
+mod webhook;
+mod world;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use crate::clock::Clock;
+pub use crate::faults::{Fault, FaultKind};
+use crate::ids::Ids;
+pub use crate::journal::JournalError;
+use crate::journal::{Entry, Journal};
+pub use crate::message::{Button, Content, FeedLink, Layout, Message, Sender, personal_conversation};
+pub use crate::organisation::{App, Department, Group, Organisation, Person, Robot, RobotState, Security};
+pub use crate::rules::{Codes, ErrorLanguage, Limits, Moderation, Rules};
+use crate::shared::{Event, Shared};
+pub use crate::world::Meter;
+use crate::world::{World, month_of};
+
+/// What to serve and where.
+#[derive(Clone, Debug)]
+pub struct SandboxConfig {
+    /// Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Keeps chats, robots and people over restarts. A directory that already holds an organisation wins over
+    /// `organisation` and `groups`; `apps` always come from here.
+    pub data_dir: Option<PathBuf>,
+    pub organisation: Organisation,
+    pub groups: Vec<Group>,
+    pub apps: Vec<App>,
+    /// What webhook addresses shown to people start with; by default `http://` and the address listened on.
+    pub public_url: Option<String>,
+    pub rules: Rules,
+    pub clock: Clock,
+    /// Makes tokens and keys the same in every run.
+    pub seed: Option<u64>,
+}
+
+/// Starts sandboxes.
+#[derive(Debug)]
+pub struct Sandbox;
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {source}; choose another address or stop what uses it")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+/// A running sandbox. Dropping it stops the server without waiting.
+#[derive(Debug)]
+pub struct SandboxHandle {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl SandboxConfig {
+    /// An empty organisation on a free loopback port, nothing kept.
+    pub fn new(organisation: Organisation) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: None,
+            organisation,
+            groups: Vec::new(),
+            apps: Vec::new(),
+            public_url: None,
+            rules: Rules::default(),
+            clock: Clock::default(),
+            seed: None,
+        }
+    }
+}
+
+impl Sandbox {
+    /// Binds, restores what the data directory holds, and serves until the handle is shut down or dropped.
+    pub async fn start(config: SandboxConfig) -> Result<SandboxHandle, StartError> {
+        let listener = TcpListener::bind(config.listen).await;
+        let listener = listener.map_err(|source| StartError::Listen { address: config.listen, source })?;
+        let address = listener.local_addr().unwrap_or(config.listen);
+        let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let (world, run) = restore(&config)?;
+        let ids = Ids::new(config.seed, run);
+        let shared = Shared::new(world, ids, config.clock, public_url.trim_end_matches('/').to_owned());
+        let app = router(&shared).into_make_service_with_connect_info::<listener::Peer>();
+        let stop = shared.stop.clone();
+        let server = tokio::spawn(async move {
+            let serving = axum::serve(listener::CuttableListener(listener), app)
+                .with_graceful_shutdown(async move { stop.cancelled().await });
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the sandbox's server ended");
+            }
+        });
+        Ok(SandboxHandle { address, shared, server: Some(server) })
+    }
+}
+
+/// The world as the data directory has it, or as configured; and how many entries it was built from.
+fn restore(config: &SandboxConfig) -> Result<(World, u64), JournalError> {
+    let mut world = World::new(config.apps.clone(), config.rules.clone());
+    let earlier = config.data_dir.as_deref().map(Journal::read).transpose()?.unwrap_or_default();
+    let count = earlier.len() as u64;
+    if earlier.is_empty() {
+        world.apply(Entry::Organisation(config.organisation.clone()));
+        config.groups.iter().cloned().for_each(|group| world.apply(Entry::Group(group)));
+    }
+    earlier.into_iter().for_each(|entry| world.apply(entry));
+    if let Some(data_dir) = &config.data_dir {
+        let journal = Journal::rewrite(data_dir, &world.entries(config.clock.now_ms()))?;
+        world.keep_in(journal);
+    }
+    Ok((world, count))
+}
+
+fn router(shared: &Arc<Shared>) -> Router {
+    let platform = openapi::routes()
+        .fallback(call::unknown)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), faults::inject));
+    Router::new()
+        .merge(control::routes())
+        .merge(chat::routes())
+        .merge(openapi::login_routes())
+        .merge(platform)
+        .with_state(Arc::clone(shared))
+}
+
+impl SandboxHandle {
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `http://address`, the base of both API hosts and of the login page.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Its clock, shared: moving it moves the sandbox.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// All messages, oldest first, recalled ones included.
+    pub fn messages(&self) -> Vec<Message> {
+        self.shared.world().messages().to_vec()
+    }
+
+    /// The messages this person can see, oldest first.
+    pub fn messages_of(&self, userid: &str) -> Vec<Message> {
+        let world = self.shared.world();
+        world.messages().iter().filter(|message| world.may_see(userid, &message.conversation)).cloned().collect()
+    }
+
+    /// This person opens all conversations, so everything is read. Returns how many had something unread.
+    pub fn read_all_as(&self, userid: &str) -> usize {
+        let now_ms = self.shared.clock.now_ms();
+        let mut world = self.shared.world();
+        let conversations = world.conversations_of(userid);
+        let opened = conversations.into_iter().filter(|conversation| {
+            let was_unread = world.open(conversation, userid, now_ms);
+            if was_unread {
+                self.shared.tell(Event::Read { conversation: conversation.clone(), userid: userid.to_owned() });
+            }
+            was_unread
+        });
+        opened.count()
+    }
+
+    /// Removes all messages and forgets the robots' paces.
+    pub fn clear(&self) {
+        self.shared.clear();
+    }
+
+    /// Replaces the faults.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        *self.shared.faults.list() = faults;
+    }
+
+    /// The faults with their counters.
+    pub fn faults(&self) -> Vec<Fault> {
+        self.shared.faults.list().clone()
+    }
+
+    /// Replaces the rules.
+    pub fn set_rules(&self, rules: Rules) {
+        self.shared.world().rules = rules;
+    }
+
+    /// The groups with their robots, as administrators have made them.
+    pub fn groups(&self) -> Vec<Group> {
+        self.shared.world().groups.clone()
+    }
+
+    /// Puts a new or changed group in place.
+    pub fn put_group(&self, group: Group) {
+        self.shared.world().record(Entry::Group(group));
+        self.shared.tell(Event::Changed);
+    }
+
+    /// The current month's metered use.
+    pub fn quota(&self) -> Meter {
+        let month = month_of(self.shared.clock.now_ms());
+        self.shared.world().meter(&month)
+    }
+
+    /// Stops, giving running answers two seconds.
+    pub async fn shutdown(mut self) {
+        self.shared.stop.cancel();
+        if let Some(mut server) = self.server.take()
+            && tokio::time::timeout(Duration::from_secs(2), &mut server).await.is_err()
+        {
+            server.abort();
+        }
+    }
+}
+
+impl Drop for SandboxHandle {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+        if let Some(server) = self.server.take() {
+            server.abort();
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! One platform call as it came in, and the two ways the platform answers.
+//!
+//! oapi.dingtalk.com answers HTTP 200 with `errcode`; api.dingtalk.com answers HTTP 4xx with `code`, `message` and a
+//! lower-case `requestid`. Handlers are plain functions of a [`Call`] that return a result; [`legacy`] and [`modern`]
+//! make routes of them, so no handler can answer in the other host's shape.
+
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequest, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::listener::Peer;
+use crate::shared::Shared;
+use crate::world::{World, month_of};
+
+/// A request, read whole.
+pub(crate) struct Call {
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) peer: std::net::IpAddr,
+}
+
+impl Call {
+    /// The first value of a query parameter; `+` means a space, as everywhere on the web.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// oapi takes JSON as well as forms, in which nested values are JSON strings.
+    pub(crate) fn legacy_body(&self) -> Value {
+        if self.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
+            let pairs = url::form_urlencoded::parse(&self.body);
+            return pairs.map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect();
+        }
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Call {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let peer = request.extensions().get::<ConnectInfo<Peer>>().map_or_else(
+            || std::net::IpAddr::from([127, 0, 0, 1]),
+            |ConnectInfo(peer)| peer.address.ip().to_canonical(),
+        );
+        let path = request.uri().path().to_owned();
+        let query = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned();
+        let (query, headers) = (query.collect(), request.headers().clone());
+        let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { path, query, headers, body, peer })
+    }
+}
+
+/// A refusal of oapi.dingtalk.com.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LegacyRefusal {
+    pub(crate) errcode: i64,
+    pub(crate) errmsg: String,
+    /// With errcode 88: the gateway's own code and text.
+    pub(crate) sub: Option<(String, String)>,
+}
+
+impl LegacyRefusal {
+    pub(crate) fn new(errcode: i64, errmsg: impl Into<String>) -> Self {
+        Self { errcode, errmsg: errmsg.into(), sub: None }
+    }
+
+    /// The gateway's envelope: the real cause is in `sub_code`, a string.
+    pub(crate) fn gateway(sub_code: &str, sub_msg: &str) -> Self {
+        Self {
+            errcode: 88,
+            errmsg: format!("ding talk error[subcode={sub_code},submsg={sub_msg}]"),
+            sub: Some((sub_code.into(), sub_msg.into())),
+        }
+    }
+}
+
+/// A refusal of api.dingtalk.com.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ModernRefusal {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) message: String,
+}
+
+impl ModernRefusal {
+    pub(crate) fn bad(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { status: 400, code: code.into(), message: message.into() }
+    }
+
+    pub(crate) fn denied(code: &str, message: &str) -> Self {
+        Self { status: 403, code: format!("Forbidden.AccessDenied.{code}"), message: message.into() }
+    }
+
+    /// The gateway's wording for a parameter that was left out.
+    pub(crate) fn missing(parameter: &str) -> Self {
+        Self::bad(format!("Missing{parameter}"), format!("{parameter} is mandatory for this action."))
+    }
+}
+
+pub(crate) type LegacyVerb = fn(&Shared, &Call) -> Result<Value, LegacyRefusal>;
+pub(crate) type ModernVerb = fn(&Shared, &Call) -> Result<Value, ModernRefusal>;
+
+/// A route of oapi.dingtalk.com, for GET and POST alike.
+pub(crate) fn legacy(verb: LegacyVerb) -> MethodRouter<Arc<Shared>> {
+    let handler = move |State(shared): State<Arc<Shared>>, call: Call| async move {
+        let result = verb(&shared, &call);
+        legacy_answer(&shared, result)
+    };
+    get(handler).post(handler)
+}
+
+/// A POST route of api.dingtalk.com.
+pub(crate) fn modern(verb: ModernVerb) -> MethodRouter<Arc<Shared>> {
+    post(move |State(shared): State<Arc<Shared>>, call: Call| async move { modern_answer(&shared, verb(&shared, &call)) })
+}
+
+/// A GET route of api.dingtalk.com.
+pub(crate) fn modern_get(verb: ModernVerb) -> MethodRouter<Arc<Shared>> {
+    get(move |State(shared): State<Arc<Shared>>, call: Call| async move { modern_answer(&shared, verb(&shared, &call)) })
+}
+
+pub(crate) fn legacy_answer(shared: &Shared, result: Result<Value, LegacyRefusal>) -> Response {
+    let body = match result {
+        Ok(mut answer) => {
+            if let Some(fields) = answer.as_object_mut() {
+                fields.insert("errcode".into(), 0.into());
+                fields.insert("errmsg".into(), "ok".into());
+            }
+            answer
+        }
+        Err(refusal) => {
+            let mut body = json!({ "errcode": refusal.errcode, "errmsg": refusal.errmsg });
+            if let Some((sub_code, sub_msg)) = refusal.sub {
+                body["sub_code"] = sub_code.into();
+                body["sub_msg"] = sub_msg.into();
+                body["request_id"] = shared.ids().short_request_id().into();
+            }
+            body
+        }
+    };
+    axum::Json(body).into_response()
+}
+
+pub(crate) fn modern_answer(shared: &Shared, result: Result<Value, ModernRefusal>) -> Response {
+    match result {
+        Ok(body) => axum::Json(body).into_response(),
+        Err(refusal) => {
+            let requestid = shared.ids().request_id();
+            let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
+            let body = json!({ "code": refusal.code, "requestid": requestid, "message": refusal.message });
+            (status, axum::Json(body)).into_response()
+        }
+    }
+}
+
+/// Paths that neither host knows.
+pub(crate) async fn unknown(State(shared): State<Arc<Shared>>, call: Call) -> Response {
+    if call.path.starts_with("/v1.0/") || call.path.starts_with("/v2.0/") {
+        let refusal = ModernRefusal {
+            status: 404,
+            code: "InvalidAction.NotFound".into(),
+            message: "Specified api is not found, please check your url and method.".into(),
+        };
+        modern_answer(&shared, Err(refusal))
+    } else if let Some(method) = call.path.strip_prefix("/topapi/") {
+        let name = format!("dingtalk.oapi.{}", method.replace('/', "."));
+        let refusal = LegacyRefusal {
+            errcode: 22,
+            errmsg: format!("Invalid method[{name}]"),
+            sub: Some(("22".into(), format!("不合法ApiName: {name}"))),
+        };
+        legacy_answer(&shared, Err(refusal))
+    } else {
+        legacy_answer(&shared, Err(LegacyRefusal::new(404, "请求的URI地址不存在")))
+    }
+}
+
+/// Whose token a call carries.
+pub(crate) struct Caller {
+    pub(crate) client_id: String,
+    pub(crate) robot_code: String,
+}
+
+/// Checks the app token in the header of api.dingtalk.com, the pace, and (if metered) the month's budget.
+pub(crate) fn modern_caller(world: &mut World, call: &Call, now_ms: i64, metered: bool) -> Result<Caller, ModernRefusal> {
+    let token = call.header("x-acs-dingtalk-access-token").filter(|token| !token.is_empty()).ok_or_else(|| {
+        ModernRefusal::bad("AuthenticationFailed.MissingParameter", "缺少参数：x-acs-dingtalk-access-token")
+    })?;
+    let caller = caller_of(world, token, now_ms)
+        .ok_or_else(|| ModernRefusal::bad("InvalidAuthentication", "不合法的access_token"))?;
+    if is_too_fast(world, &caller.client_id, &call.path, now_ms) {
+        let message = "您的应用调用当前接口超过了该应用每秒最大请求次数限制，请1秒后重试";
+        return Err(ModernRefusal::denied("QpsLimitForAppkeyAndApi", message));
+    }
+    if metered && !spend_call(world, now_ms) {
+        return Err(ModernRefusal::denied("ApiCountLimitForOrg", "您的组织本月 API 调用量已用完，请升级或购买增购包"));
+    }
+    Ok(caller)
+}
+
+/// Checks the app token in the query of oapi.dingtalk.com and the pace. Directory calls are not metered.
+pub(crate) fn legacy_caller(world: &mut World, call: &Call, now_ms: i64) -> Result<Caller, LegacyRefusal> {
+    let form = call.legacy_body();
+    let in_body = form.get("access_token").and_then(Value::as_str);
+    let token = call.query("access_token").or(in_body).filter(|token| !token.is_empty());
+    let token = token.ok_or_else(|| LegacyRefusal::gateway("40000", "access_token is blank"))?;
+    let caller =
+        caller_of(world, token, now_ms).ok_or_else(|| LegacyRefusal::gateway("40014", "不合法的access_token"))?;
+    if is_too_fast(world, &caller.client_id, &call.path, now_ms) {
+        return Err(LegacyRefusal::gateway("90018", "您的应用调用该接口次数过多，超出了每秒最大请求次数，请1秒后重试"));
+    }
+    Ok(caller)
+}
+
+fn caller_of(world: &World, token: &str, now_ms: i64) -> Option<Caller> {
+    let held = world.app_tokens.iter().find(|(_, held)| held.token == token && held.expires_ms > now_ms)?;
+    let app = world.app(held.0)?;
+    Some(Caller { client_id: app.client_id.clone(), robot_code: app.robot_code.clone() })
+}
+
+fn is_too_fast(world: &mut World, client_id: &str, api: &str, now_ms: i64) -> bool {
+    let Some(limit) = world.rules.limits.calls_per_second else { return false };
+    let recent = world.recent.entry((client_id.to_owned(), api.to_owned())).or_default();
+    while recent.front().is_some_and(|at| *at <= now_ms - 1_000 || *at > now_ms) {
+        recent.pop_front();
+    }
+    if recent.len() >= limit as usize {
+        return true;
+    }
+    recent.push_back(now_ms);
+    false
+}
+
+/// Counts a metered call; false when the month and its grace period are used up.
+fn spend_call(world: &mut World, now_ms: i64) -> bool {
+    let month = month_of(now_ms);
+    let mut meter = world.meter(&month);
+    if world.rules.limits.calls_per_month.is_some_and(|limit| meter.calls >= limit) {
+        let since = *meter.exhausted_ms.get_or_insert(now_ms);
+        if now_ms - since >= world.rules.limits.month_grace_ms {
+            return false;
+        }
+    }
+    meter.calls += 1;
+    world.put_meter(month, meter);
+    true
+}

@@ -1,0 +1,58 @@
+//! `/chat/events`: new messages and reads, live, for one persona.
+//!
+//! Invariant: a client that fell behind is told to load everything again (`changed`) and misses nothing.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use futures_util::{Stream, StreamExt};
+use serde_json::json;
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::{persona_of, view};
+use crate::shared::{Event, Shared};
+
+pub(super) async fn events(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Sent, Infallible>>> {
+    let userid = persona_of(&shared.world(), &headers).map_or_else(String::new, |person| person.userid.clone());
+    let stop = shared.stop.clone().cancelled_owned();
+    let heard = BroadcastStream::new(shared.events.subscribe());
+    let hello = futures_util::stream::iter([Ok(Sent::default().event("hello").data("{}"))]);
+    let told = heard.filter_map(move |event| {
+        let sent = event.map_or_else(|_| Some(changed()), |event| tell(&shared, &event, &userid));
+        std::future::ready(sent.map(Ok))
+    });
+    Sse::new(hello.chain(told).take_until(stop)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+fn tell(shared: &Shared, event: &Event, userid: &str) -> Option<Sent> {
+    let world = shared.world();
+    match event {
+        Event::Message(message) => {
+            if !world.may_see(userid, &message.conversation) {
+                return None;
+            }
+            let message = world.message(message.id)?;
+            let row = view::conversation(&world, &message.conversation, userid)?;
+            let data = json!({ "conversation": row, "message": view::message(&world, message, userid) });
+            Some(Sent::default().event("message").data(data.to_string()))
+        }
+        Event::Read { conversation, userid: reader } => {
+            let concerns = world.may_see(userid, conversation);
+            let row = view::conversation(&world, conversation, userid).filter(|_| concerns)?;
+            let data = json!({ "conversation": row, "mine": reader == userid });
+            Some(Sent::default().event("read").data(data.to_string()))
+        }
+        Event::Changed => Some(changed()),
+    }
+}
+
+fn changed() -> Sent {
+    Sent::default().event("changed").data("{}")
+}

@@ -1,0 +1,242 @@
+//! The chat client at `/`: one page, its data under `/chat/*`, live by server-sent events.
+//!
+//! Whoever opens it is a persona, an employee chosen there and kept in a cookie; the login page uses the same one.
+//! Messages arrive as HTML drawn by `bubble`; the page's script holds no rules of the platform.
+//! Invariant: a persona sees the conversations it belongs to and no others. Weakness: choosing a persona needs no proof.
+
+mod events;
+mod groups;
+mod view;
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Json, Router};
+use rust_embed::RustEmbed;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::message::{Content, Message, Sender};
+use crate::organisation::Person;
+use crate::shared::{Event, Shared};
+use crate::world::World;
+
+#[derive(RustEmbed)]
+#[folder = "assets"]
+struct Assets;
+
+const PERSONA: &str = "dingtalk_sandbox_persona";
+const LANGUAGE: &str = "dingtalk_sandbox_language";
+const PAGE: usize = 40;
+const TEXT_AT_MOST: usize = 5_000;
+
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/", get(|| async { asset("index.html") }))
+        .route("/favicon.ico", get(|| async { asset("icon.svg") }))
+        .route("/chat/assets/{name}", get(|Path(name): Path<String>| async move { asset(&name) }))
+        .route("/chat/home", get(home))
+        .route("/chat/people", get(people))
+        .route("/chat/persona", post(choose_persona))
+        .route("/chat/messages", get(messages).post(say))
+        .route("/chat/read", post(read))
+        .route("/chat/events", get(events::events))
+        .route("/chat/group", get(groups::settings))
+        .route("/chat/robots", post(groups::add_robot))
+        .route("/chat/robots/{access_token}", put(groups::change_robot))
+}
+
+/// The person the cookie names, or the first of the organisation.
+pub(crate) fn persona_of<'a>(world: &'a World, headers: &HeaderMap) -> Option<&'a Person> {
+    cookie(headers, PERSONA)
+        .and_then(|userid| world.person(&userid))
+        .or_else(|| world.organisation.people.first())
+}
+
+/// The header that makes this person the persona; no header if it is not to be set.
+pub(crate) fn persona_cookie(userid: &str, set: bool) -> HeaderMap {
+    let value: String = url::form_urlencoded::byte_serialize(userid.as_bytes()).collect();
+    let cookie = format!("{PERSONA}={value}; Path=/; Max-Age=31536000; SameSite=Lax");
+    let cookie = HeaderValue::from_str(&cookie).ok().filter(|_| set);
+    cookie.into_iter().map(|cookie| (header::SET_COOKIE, cookie)).collect()
+}
+
+/// Whether the reader has switched from Chinese to English.
+pub(crate) fn speaks_english(headers: &HeaderMap) -> bool {
+    cookie(headers, LANGUAGE).as_deref() == Some("en")
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let value = all.flat_map(|line| line.split(';')).find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    })?;
+    url::form_urlencoded::parse(format!("v={value}").as_bytes()).next().map(|(_, value)| value.into_owned())
+}
+
+fn asset(name: &str) -> Response {
+    let Some(file) = Assets::get(name) else { return StatusCode::NOT_FOUND.into_response() };
+    let security = "default-src 'self'; img-src 'self' http: https: data:; style-src 'self' 'unsafe-inline'; \
+                    frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    let headers = [
+        (header::CONTENT_TYPE, file.metadata.mimetype().to_owned()),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, security.to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+    ];
+    (headers, file.data.into_owned()).into_response()
+}
+
+/// Why the page's own call was not done; shown to the reader as it is.
+#[derive(Debug)]
+struct Refused(StatusCode, &'static str, &'static str);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({ "zh": self.1, "en": self.2 }))).into_response()
+    }
+}
+
+const NOBODY: Refused = Refused(StatusCode::NOT_FOUND, "组织里还没有成员", "The organisation has no people");
+const NOT_YOURS: Refused = Refused(StatusCode::NOT_FOUND, "没有这个会话", "There is no such conversation");
+
+/// Everything the page shows before a conversation is opened.
+async fn home(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>, Refused> {
+    let world = shared.world();
+    let person = persona_of(&world, &headers).ok_or(NOBODY)?;
+    let mut conversations: Vec<_> = world
+        .conversations_of(&person.userid)
+        .into_iter()
+        .filter_map(|id| view::conversation(&world, &id, &person.userid))
+        .collect();
+    conversations.sort_by_key(|conversation| std::cmp::Reverse(conversation.last_ms));
+    Ok(Json(json!({
+        "organisation": world.organisation.name,
+        "persona": view::person(&world, person),
+        "people": world.organisation.people.len(),
+        "conversations": conversations,
+        "now_ms": shared.clock.now_ms(),
+    })))
+}
+
+#[derive(Debug, Deserialize)]
+struct Search {
+    #[serde(default)]
+    q: String,
+}
+
+/// At most 60 people whose name, mobile, title or department has the words, with their unread counts.
+async fn people(State(shared): State<Arc<Shared>>, Query(search): Query<Search>) -> Json<Value> {
+    let world = shared.world();
+    let wanted = search.q.trim().to_lowercase();
+    let found = world.organisation.people.iter().filter(|person| {
+        let place = view::departments(&world, person);
+        [&person.name, &person.mobile, &person.title, &person.userid, &place]
+            .iter()
+            .any(|field| field.to_lowercase().contains(&wanted))
+    });
+    let rows = found.take(60).map(|person| {
+        let mut row = view::person(&world, person);
+        let conversations = world.conversations_of(&person.userid);
+        let unread: usize = conversations.iter().map(|id| view::unread(&world, id, &person.userid).0).sum();
+        row["unread"] = unread.into();
+        row
+    });
+    Json(json!({ "people": rows.collect::<Vec<_>>() }))
+}
+
+#[derive(Debug, Deserialize)]
+struct Persona {
+    userid: String,
+}
+
+async fn choose_persona(State(shared): State<Arc<Shared>>, Json(persona): Json<Persona>) -> Result<impl IntoResponse, Refused> {
+    if shared.world().person(&persona.userid).is_none() {
+        return Err(Refused(StatusCode::NOT_FOUND, "没有这位成员", "There is no such person"));
+    }
+    Ok((persona_cookie(&persona.userid, true), StatusCode::NO_CONTENT))
+}
+
+#[derive(Debug, Deserialize)]
+struct Conversation {
+    conversation: String,
+    /// Only messages with a smaller id.
+    before: Option<u64>,
+}
+
+/// The newest page of a conversation, or the one before a message; oldest first.
+async fn messages(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Query(wanted): Query<Conversation>,
+) -> Result<Json<Value>, Refused> {
+    let world = shared.world();
+    let person = persona_of(&world, &headers).ok_or(NOBODY)?;
+    if !world.may_see(&person.userid, &wanted.conversation) {
+        return Err(NOT_YOURS);
+    }
+    let before = wanted.before.unwrap_or(u64::MAX);
+    let mut newest_first = world.conversation(&wanted.conversation).rev().filter(|message| message.id < before);
+    let mut page: Vec<_> =
+        newest_first.by_ref().take(PAGE).map(|message| view::message(&world, message, &person.userid)).collect();
+    page.reverse();
+    Ok(Json(json!({ "messages": page, "more": newest_first.next().is_some() })))
+}
+
+async fn read(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Json(wanted): Json<Conversation>,
+) -> Result<StatusCode, Refused> {
+    let mut world = shared.world();
+    let userid = persona_of(&world, &headers).ok_or(NOBODY)?.userid.clone();
+    if world.open(&wanted.conversation, &userid, shared.clock.now_ms()) {
+        shared.tell(Event::Read { conversation: wanted.conversation, userid });
+    }
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Debug, Deserialize)]
+struct Saying {
+    conversation: String,
+    text: String,
+}
+
+/// A person says something in a group; `@name` mentions a member.
+async fn say(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Json(saying): Json<Saying>,
+) -> Result<StatusCode, Refused> {
+    let text = saying.text.trim();
+    if text.is_empty() || text.chars().count() > TEXT_AT_MOST {
+        return Err(Refused(StatusCode::UNPROCESSABLE_ENTITY, "消息为空或过长", "The message is empty or too long"));
+    }
+    let mut world = shared.world();
+    let userid = persona_of(&world, &headers).ok_or(NOBODY)?.userid.clone();
+    let group = world.group(&saying.conversation).filter(|group| !group.dissolved && group.members.contains(&userid));
+    let members = &group.ok_or(NOT_YOURS)?.members;
+    let named = |member: &&String| world.person(member).is_some_and(|person| text.contains(&format!("@{}", person.name)));
+    let mentions = members.iter().filter(named).cloned().collect();
+    let message = Message {
+        id: 0,
+        conversation: saying.conversation.clone(),
+        at_ms: 0,
+        sender: Sender::Person { userid: userid.clone() },
+        content: Content::Text { text: text.to_owned() },
+        mentions,
+        at_all: text.contains("@所有人"),
+        msg_uuid: None,
+        process_query_key: None,
+        recalled: false,
+    };
+    shared.post(&mut world, message);
+    let now_ms = shared.clock.now_ms();
+    world.open(&saying.conversation, &userid, now_ms);
+    Ok(StatusCode::CREATED)
+}
