@@ -8,9 +8,11 @@
 
 mod domain_values;
 mod engine;
+mod scratch;
 
 pub use engine::{
     BackupError, BackupInfo, COMMIT_BUCKETS_MICROS, Columns, DatabaseConfig, Db, Dialect,
     FromValue, OpenError, Progress, RestoreError, Restored, Row, SCHEMA_VERSION, Stats, StoreError,
     ToValue, Tx, Value, inspect_backup,
 };
+pub use scratch::Scratch;

@@ -384,3 +384,13 @@ fn on_own_thread<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     thread::scope(|scope| scope.spawn(run).join())
         .unwrap_or_else(|panic| panic::resume_unwind(panic))
 }
+
+/// Statements on a PostgreSQL connection of their own, outside of any [`Db`].
+pub(crate) fn run_statement(url: &str, sql: &str) -> Result<(), OpenError> {
+    let config = DatabaseConfig::new(url);
+    let server = Server::new(url, None, config.statement_timeout)?;
+    on_own_thread(|| {
+        let mut link = PostgresLink::new(server.connect()?);
+        link.batch(sql).map_err(|(_, error)| OpenError::Server { server: "the test server".to_owned(), detail: error.to_string() })
+    })
+}
