@@ -34,26 +34,24 @@ impl Slug {
         &self.0
     }
 
-    /// A slug for a file: of its name without folder and extension if that holds enough ASCII, else of its hash.
-    /// The same name always gives the same slug, whatever its Unicode form.
-    pub fn of_file_name(name: &str) -> Self {
+    /// A slug for a new policy that comes as a file: the ASCII of the file's name (without folder and extension) if that is
+    /// most of it, else the ASCII of the title (may be empty), else a hash of the name. The same name always gives the
+    /// same slug, whatever its Unicode form, so a corrected title does not make a second policy.
+    pub fn from_file_name(name: &str, title: &str) -> Self {
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
-        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-        Self::of_title(if stem.is_empty() { name } else { stem })
+        let stem = name
+            .rsplit_once('.')
+            .map(|(stem, _)| stem)
+            .filter(|stem| !stem.is_empty())
+            .unwrap_or(name);
+        ascii_of(stem)
+            .or_else(|| ascii_of(title))
+            .unwrap_or_else(|| hashed(stem))
     }
 
-    /// A slug for a title, by the same rule.
-    pub fn of_title(title: &str) -> Self {
-        let plain: String = title.trim().nfkc().collect::<String>().to_lowercase();
-        let letters = |keep: fn(&char) -> bool| plain.chars().filter(keep).count();
-        let ascii = letters(char::is_ascii_alphanumeric);
-        let foreign = letters(|letter| letter.is_alphanumeric() && !letter.is_ascii());
-        // "2026年差旅费管理办法" must not become "2026": what is lost would be most of the name.
-        if ascii < 2 || foreign > ascii / 4 {
-            let digits: String = ContentHash::of(&plain).short().chars().take(8).collect();
-            return Self(format!("policy-{digits}"));
-        }
-        Self(hyphenated(&plain))
+    /// A slug for a title: its ASCII, else a hash.
+    pub fn from_title(title: &str) -> Self {
+        ascii_of(title).unwrap_or_else(|| hashed(title))
     }
 
     /// This slug with a number, for a name that is taken: `travel-2`.
@@ -62,6 +60,28 @@ impl Slug {
         let kept: String = self.0.chars().take(LONGEST - ending.len()).collect();
         Self(format!("{}{ending}", kept.trim_end_matches('-')))
     }
+}
+
+fn plain(text: &str) -> String {
+    text.trim().nfkc().collect::<String>().to_lowercase()
+}
+
+fn hashed(text: &str) -> Slug {
+    let digits: String = ContentHash::of(plain(text))
+        .short()
+        .chars()
+        .take(8)
+        .collect();
+    Slug(format!("policy-{digits}"))
+}
+
+/// The ASCII form, unless what would be lost is most of the name: "2026年差旅费管理办法" must not become "2026".
+fn ascii_of(text: &str) -> Option<Slug> {
+    let plain = plain(text);
+    let letters = |keep: fn(&char) -> bool| plain.chars().filter(keep).count();
+    let ascii = letters(char::is_ascii_alphanumeric);
+    let foreign = letters(|letter| letter.is_alphanumeric() && !letter.is_ascii());
+    (ascii >= 2 && foreign <= ascii / 4).then(|| Slug(hyphenated(&plain)))
 }
 
 fn hyphenated(plain: &str) -> String {
@@ -92,7 +112,7 @@ impl FromStr for Slug {
         } else {
             Err(NotASlug {
                 text: text.to_owned(),
-                nearest: Self::of_title(text),
+                nearest: Self::from_title(text),
             })
         }
     }
@@ -113,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_file_gets_a_readable_slug_or_one_of_its_hash() {
-        let slug = |name| Slug::of_file_name(name).to_string();
+        let slug = |name| Slug::from_file_name(name, "").to_string();
         assert_eq!(
             slug("policies/Travel Policy v2.1.docx"),
             "travel-policy-v2-1"
@@ -125,19 +145,21 @@ mod tests {
         );
         assert!(slug("2026年差旅费管理办法.docx").starts_with("policy-"));
         assert_eq!(slug("Ｔｒａｖｅｌ.md"), "travel");
+        let titled = Slug::from_file_name("差旅费管理办法.docx", "Travel Policy");
+        assert_eq!(titled.as_str(), "travel-policy");
     }
 
     #[test]
     fn a_refusal_offers_a_slug() {
         let refused = "Travel Policy".parse::<Slug>().unwrap_err();
         assert_eq!(refused.nearest.as_str(), "travel-policy");
-        assert_eq!(Slug::of_title("travel").numbered(2).as_str(), "travel-2");
+        assert_eq!(Slug::from_title("travel").numbered(2).as_str(), "travel-2");
     }
 
     proptest! {
         #[test]
-        fn whatever_the_name_the_slug_is_valid(name in "\\PC{0,90}", number: u32) {
-            let slug = Slug::of_file_name(&name);
+        fn whatever_the_name_the_slug_is_valid(name in "\\PC{0,90}", title in "\\PC{0,20}", number: u32) {
+            let slug = Slug::from_file_name(&name, &title);
             prop_assert_eq!(slug.as_str().parse(), Ok(slug.clone()));
             let numbered = slug.numbered(number);
             prop_assert_eq!(numbered.as_str().parse(), Ok(numbered.clone()));
