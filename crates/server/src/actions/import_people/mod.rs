@@ -1,0 +1,153 @@
+//! Takes people in from a CSV or XLSX file.
+//!
+//! Called by the console, the API and `yuezhi people import`. Every row is checked before anything is written; with
+//! one bad row nothing changes and every bad row is named with line and column. Invariant: identity is the staff
+//! number; a second import of the same file changes nothing; who is missing from a whole list is closed with a
+//! record only when that was asked for.
+
+mod rows;
+
+pub use rows::RowProblem;
+
+use std::time::Duration;
+
+use yuezhi_documents::{Limits, table};
+use yuezhi_domain::{CloseReason, ObligationState, PersonId, UnixMillis};
+use yuezhi_store::{Tx, audit, departments, obligations, people, people::Change};
+
+use super::{ActionError, Actor, Refusal, publish_version::UploadedFile};
+use crate::{app::App, documents::document_refusal};
+
+/// A file with people.
+#[derive(Debug, Clone)]
+pub struct ImportRequest {
+    pub actor: Actor,
+    pub file: UploadedFile,
+    /// The file is the whole company: active people who are not in it have left.
+    pub close_missing: bool,
+    /// Check and count only.
+    pub dry_run: bool,
+}
+
+/// What came of it, or what would.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    pub rows: usize,
+    pub created: usize,
+    pub updated: usize,
+    pub unchanged: usize,
+    pub rejoined: usize,
+    pub left: usize,
+    pub problems: Vec<RowProblem>,
+    /// Whether anything was written.
+    pub applied: bool,
+}
+
+/// A list that would close more than this share of the active people is refused: it is probably not the whole list.
+const LARGEST_LOSS: f64 = 0.3;
+/// Up to so many people may go whatever their share.
+const SMALL_LOSS: usize = 20;
+
+/// Imports the file, or reports why not.
+pub async fn import(app: &App, request: ImportRequest) -> Result<ImportReport, ActionError> {
+    let limits = Limits { max_file_bytes: app.max_upload_bytes(), ..Limits::default() };
+    let file = request.file.clone();
+    let table = crate::documents::bounded(Duration::from_secs(60), move || table::read(&file.name, &file.bytes, &limits))
+        .await?
+        .map_err(|error| document_refusal("file", &error))?;
+    let (rows, problems) = rows::parse(&table)?;
+    let mut report = ImportReport { rows: table.rows.len(), problems, ..ImportReport::default() };
+    if !report.problems.is_empty() {
+        return Ok(report);
+    }
+    let now = app.now();
+    let ids = app.ids.clone();
+    let done = app
+        .db
+        .write(move |tx| {
+            let report = apply(tx, &rows, &request, report.clone(), now, &ids)?;
+            if request.dry_run { Err(Stop::DryRun(report)) } else { Ok(report) }
+        })
+        .await;
+    match done {
+        Ok(report) => {
+            app.wake();
+            app.announce(0);
+            Ok(ImportReport { applied: true, ..report })
+        }
+        Err(Stop::DryRun(report)) => Ok(report),
+        Err(Stop::Action(error)) => Err(error),
+    }
+}
+
+/// Rolls the transaction back; a dry run is a real run that ends with this.
+enum Stop {
+    DryRun(ImportReport),
+    Action(ActionError),
+}
+
+impl From<yuezhi_store::StoreError> for Stop {
+    fn from(error: yuezhi_store::StoreError) -> Self {
+        Self::Action(error.into())
+    }
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Action(refusal.into())
+    }
+}
+
+fn apply(
+    tx: &mut Tx<'_>,
+    rows: &[rows::PersonRow],
+    request: &ImportRequest,
+    mut report: ImportReport,
+    now: UnixMillis,
+    ids: &yuezhi_domain::IdSource,
+) -> Result<ImportReport, Stop> {
+    for row in rows {
+        let mut department_nos = Vec::new();
+        for path in &row.departments {
+            department_nos.push(departments::ensure_path(tx, path, ids, now)?);
+        }
+        let person = row.as_person(department_nos);
+        let upserted = people::upsert(tx, &person, ids.next::<PersonId>(now), now)?;
+        match upserted.change {
+            Change::Created => report.created += 1,
+            Change::Updated => report.updated += 1,
+            Change::Unchanged => report.unchanged += 1,
+            Change::Rejoined => report.rejoined += 1,
+        }
+    }
+    if request.close_missing {
+        report.left = close_missing(tx, rows, now)?;
+    }
+    let detail = serde_json::json!({
+        "file": request.file.name, "created": report.created, "updated": report.updated,
+        "rejoined": report.rejoined, "left": report.left,
+    });
+    audit::append(tx, now, &request.actor.to_string(), "people.imported", "people:all", &detail.to_string())?;
+    Ok(report)
+}
+
+fn close_missing(tx: &mut Tx<'_>, rows: &[rows::PersonRow], now: UnixMillis) -> Result<usize, Stop> {
+    let present: Vec<&str> = rows.iter().map(|row| row.staff_no.as_str()).collect();
+    let missing = people::active_not_in(tx, &present)?;
+    let active = people::count_active(tx)?;
+    let share = missing.len() as f64 / (active.max(1)) as f64;
+    if missing.len() > SMALL_LOSS && share > LARGEST_LOSS {
+        return Err(Refusal::conflict("import_loses_many")
+            .with("missing", missing.len())
+            .with("active", active)
+            .into());
+    }
+    for person_no in &missing {
+        if people::mark_left(tx, *person_no, now)? {
+            let reason = CloseReason::LeftCompany.as_str();
+            obligations::close_for_person(tx, *person_no, ObligationState::Closed, now, Some(reason))?;
+            yuezhi_store::sessions::delete_for_person(tx, *person_no)?;
+        }
+    }
+    Ok(missing.len())
+}

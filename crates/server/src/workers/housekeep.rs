@@ -1,0 +1,24 @@
+//! Sweeps away what has run out: sessions, idempotency keys; brings robots that another node saved into this one.
+
+use std::time::Duration;
+
+use yuezhi_store::{idempotency, sessions};
+
+use super::Next;
+use crate::{actions::ActionError, app::App, wiring};
+
+/// How long a repeated POST with the same key gets the same answer.
+const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+pub async fn tick(app: &App) -> Result<Next, ActionError> {
+    let now = app.now();
+    app.db
+        .write(move |tx| {
+            sessions::delete_expired(tx, now)?;
+            idempotency::prune(tx, now.minus(IDEMPOTENCY_KEPT))?;
+            Ok::<_, ActionError>(())
+        })
+        .await?;
+    wiring::reload(app).await?;
+    Ok(Next::Idle)
+}

@@ -1,0 +1,115 @@
+//! Work that nobody waits for: sending, reminding, fan-out, watched folders, house-keeping.
+//!
+//! This file holds the only loop. A worker is an idempotent tick without input: it looks at the database, does what
+//! is due, and says when it wants to be called again. It runs at that time, at the latest after its interval, and
+//! at once when [`App::wake`] is called. Invariant: what a tick does is decided by rows, so a crash, a second node
+//! or a clock jump needs no code of its own. Weakness: a tick that fails is tried again at its next interval only.
+
+pub mod dispatch;
+pub mod expand;
+pub mod housekeep;
+pub mod remind;
+pub mod watch_sources;
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use yuezhi_domain::UnixMillis;
+
+use crate::{actions::ActionError, app::App};
+
+/// What a tick says when it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing known to be due; call at the interval.
+    Idle,
+    /// Something is due at this time.
+    At(UnixMillis),
+    /// More is due already.
+    Now,
+}
+
+type Tick = fn(&App) -> BoxFuture<'_, Result<Next, ActionError>>;
+
+struct Worker {
+    name: &'static str,
+    interval: Duration,
+    tick: Tick,
+}
+
+/// Every worker of a node, one line each.
+const WORKERS: &[Worker] = &[
+    Worker { name: "expand", interval: Duration::from_secs(10), tick: |app| Box::pin(expand::tick(app)) },
+    Worker { name: "remind", interval: Duration::from_secs(20), tick: |app| Box::pin(remind::tick(app)) },
+    Worker { name: "dispatch", interval: Duration::from_secs(2), tick: |app| Box::pin(dispatch::tick(app)) },
+    Worker { name: "watch_sources", interval: Duration::from_secs(1), tick: |app| Box::pin(watch_sources::tick(app)) },
+    Worker { name: "housekeep", interval: Duration::from_secs(600), tick: |app| Box::pin(housekeep::tick(app)) },
+];
+
+/// The running workers of a node.
+pub struct Workers {
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Workers {
+    pub fn start(app: &App) -> Self {
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        for worker in WORKERS {
+            tasks.spawn(run(app.clone(), worker, stop.clone()));
+        }
+        Self { stop, tasks }
+    }
+
+    /// Lets every tick finish what it has begun.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn run(app: App, worker: &'static Worker, stop: CancellationToken) {
+    let mut woken = app.woken();
+    loop {
+        // Seen before the tick, so that a wake during it is not lost.
+        woken.mark_unchanged();
+        let wait = match (worker.tick)(&app).await {
+            Ok(Next::Now) => continue_unless_stopped(&stop),
+            Ok(Next::At(at)) => Some(at.since(app.now()).min(worker.interval)),
+            Ok(Next::Idle) => Some(worker.interval),
+            Err(error) => {
+                tracing::error!(worker = worker.name, %error, "worker tick failed; next try at its interval");
+                Some(worker.interval)
+            }
+        };
+        let Some(wait) = wait else { return };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = woken.changed() => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+}
+
+fn continue_unless_stopped(stop: &CancellationToken) -> Option<Duration> {
+    (!stop.is_cancelled()).then_some(Duration::ZERO)
+}
+
+/// Runs every worker until none has anything due: for tests that crank the clock, and for one-shot commands.
+pub async fn run_until_idle(app: &App) -> Result<(), ActionError> {
+    const ROUNDS: usize = 10_000;
+    for _ in 0..ROUNDS {
+        let mut busy = false;
+        for worker in WORKERS {
+            let next = (worker.tick)(app).await?;
+            busy |= next == Next::Now || matches!(next, Next::At(at) if at <= app.now());
+        }
+        if !busy {
+            return Ok(());
+        }
+    }
+    Err(ActionError::internal("the workers did not come to rest"))
+}
