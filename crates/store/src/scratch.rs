@@ -23,21 +23,37 @@ static NEXT: AtomicU64 = AtomicU64::new(0);
 impl Scratch {
     /// An SQLite file in `folder`.
     pub fn sqlite(folder: &Path) -> Self {
-        let file: PathBuf = folder.join(format!("scratch-{}.sqlite", NEXT.fetch_add(1, Ordering::Relaxed)));
-        Self { config: DatabaseConfig::new(format!("sqlite:{}", file.display())), schema: None }
+        let file: PathBuf = folder.join(format!(
+            "scratch-{}.sqlite",
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        ));
+        Self {
+            config: DatabaseConfig::new(format!("sqlite:{}", file.display())),
+            schema: None,
+        }
     }
 
     /// A new schema on the server at `url`, whose user may create schemas.
     pub fn postgres(url: &str) -> Result<Self, OpenError> {
-        let name = format!("scratch_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        run_statement(url, &format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}"))?;
+        let name = format!(
+            "scratch_{}_{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        run_statement(
+            url,
+            &format!("DROP SCHEMA IF EXISTS {name} CASCADE; CREATE SCHEMA {name}"),
+        )?;
         let separator = if url.contains('?') { '&' } else { '?' };
         let config = DatabaseConfig {
             writers: 4,
             readers: 2,
             ..DatabaseConfig::new(format!("{url}{separator}options=-csearch_path%3D{name}"))
         };
-        Ok(Self { config, schema: Some((url.to_owned(), name)) })
+        Ok(Self {
+            config,
+            schema: Some((url.to_owned(), name)),
+        })
     }
 
     /// One scratch for each engine that tests run on: SQLite in `folder`, and PostgreSQL at `YUEZHI_TEST_POSTGRES`

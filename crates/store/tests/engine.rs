@@ -17,16 +17,18 @@ use support::for_each_engine;
 use yuezhi_store::{DatabaseConfig, Db, Dialect, OpenError, StoreError, ToValue, Tx, p};
 
 const PUT: &str = "INSERT INTO settings (key, value) VALUES (?1, ?2)";
-const ADD: &str = "UPDATE settings SET value = CAST(CAST(value AS BIGINT) + ?2 AS TEXT) WHERE key = ?1";
+const ADD: &str =
+    "UPDATE settings SET value = CAST(CAST(value AS BIGINT) + ?2 AS TEXT) WHERE key = ?1";
 const GET: &str = "SELECT value FROM settings WHERE key = ?1";
 const COUNT: &str = "SELECT count(*) FROM settings";
 
-fn put(tx: &mut Tx, key: &str, value: &str) -> Result<(), StoreError> {
+fn put(tx: &mut Tx<'_>, key: &str, value: &str) -> Result<(), StoreError> {
     tx.exec(PUT, p![key, value]).map(|_| ())
 }
 
 fn count(db: &Db) -> i64 {
-    db.read_blocking(|tx| tx.read_one(COUNT, p![], |row| row.get(0))).unwrap()
+    db.read_blocking(|tx| tx.read_one(COUNT, p![], |row| row.get(0)))
+        .unwrap()
 }
 
 /// Lets `jobs` closures wait in the queue behind one that holds the writer, so that they share a transaction.
@@ -71,7 +73,10 @@ fn what_was_written_is_read_back_with_its_type() {
         assert!((row.get::<f64>(3).unwrap() - 0.5).abs() < f64::EPSILON);
         assert!(row.get::<bool>(4).unwrap());
         assert_eq!(row.get::<Option<String>>(5).unwrap(), None);
-        assert!(matches!(row.get::<i64>(1), Err(StoreError::Unreadable { column: 1, .. })));
+        assert!(matches!(
+            row.get::<i64>(1),
+            Err(StoreError::Unreadable { column: 1, .. })
+        ));
         assert!(row.get::<i64>(6).is_err());
     });
 }
@@ -127,7 +132,10 @@ fn a_rolled_back_neighbour_takes_nothing_with_it() {
                 }
             }
         });
-        let kept = callers.into_iter().filter_map(|caller| caller.join().unwrap().ok()).count();
+        let kept = callers
+            .into_iter()
+            .filter_map(|caller| caller.join().unwrap().ok())
+            .count();
         assert_eq!((kept, count(&db)), (10, 10));
         if db.dialect() == Dialect::Sqlite {
             assert!(db.stats().largest_batch >= 10, "{:?}", db.stats());
@@ -141,7 +149,10 @@ fn a_statement_that_failed_cannot_be_passed_over() {
     for_each_engine(|_, db| {
         db.write_blocking(|tx| put(tx, "a", "1")).unwrap();
         let twice = db.write_blocking(|tx| put(tx, "a", "2"));
-        assert!(matches!(twice, Err(StoreError::NotUnique { .. })), "{twice:?}");
+        assert!(
+            matches!(twice, Err(StoreError::NotUnique { .. })),
+            "{twice:?}"
+        );
         let went_on = db.write_blocking(|tx| {
             let _ = put(tx, "a", "2");
             Ok::<_, StoreError>(())
@@ -154,13 +165,23 @@ fn a_statement_that_failed_cannot_be_passed_over() {
 fn a_full_queue_makes_callers_wait_and_serves_them_all() {
     for_each_engine(|scratch, db| {
         drop(db);
-        let db = Db::open(&DatabaseConfig { queue: 2, writers: 1, ..scratch.config().clone() }).unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let db = Db::open(&DatabaseConfig {
+            queue: 2,
+            writers: 1,
+            ..scratch.config().clone()
+        })
+        .unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let all: Vec<_> = (0..200)
                 .map(|number| {
                     let db = db.clone();
-                    tokio::spawn(async move { db.write(move |tx| put(tx, &format!("{number}"), "1")).await })
+                    tokio::spawn(async move {
+                        db.write(move |tx| put(tx, &format!("{number}"), "1")).await
+                    })
                 })
                 .collect();
             for one in all {
@@ -175,9 +196,15 @@ fn a_full_queue_makes_callers_wait_and_serves_them_all() {
 fn a_caller_that_gave_up_causes_no_run() {
     for_each_engine(|scratch, db| {
         drop(db);
-        let db = Db::open(&DatabaseConfig { writers: 1, ..scratch.config().clone() }).unwrap();
+        let db = Db::open(&DatabaseConfig {
+            writers: 1,
+            ..scratch.config().clone()
+        })
+        .unwrap();
         behind_a_busy_writer(&db, |db| {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 let write = std::pin::pin!(db.write(|tx| put(tx, "a", "1")));
                 // Polled once, so that it stands in the queue; then dropped.
@@ -188,7 +215,9 @@ fn a_caller_that_gave_up_causes_no_run() {
     });
 }
 
-async fn futures_poll_once<T>(mut future: std::pin::Pin<&mut impl Future<Output = T>>) -> Option<T> {
+async fn futures_poll_once<T>(
+    mut future: std::pin::Pin<&mut impl Future<Output = T>>,
+) -> Option<T> {
     std::future::poll_fn(|context| {
         std::task::Poll::Ready(match future.as_mut().poll(context) {
             std::task::Poll::Ready(value) => Some(value),
@@ -206,12 +235,15 @@ fn concurrent_writers_count_right() {
             for _ in 0..8 {
                 scope.spawn(|| {
                     for _ in 0..25 {
-                        db.write_blocking(|tx| tx.exec(ADD, p!["n", 1_i64])).unwrap();
+                        db.write_blocking(|tx| tx.exec(ADD, p!["n", 1_i64]))
+                            .unwrap();
                     }
                 });
             }
         });
-        let total: String = db.read_blocking(|tx| tx.read_one(GET, p!["n"], |row| row.get(0))).unwrap();
+        let total: String = db
+            .read_blocking(|tx| tx.read_one(GET, p!["n"], |row| row.get(0)))
+            .unwrap();
         assert_eq!(total, "200");
         assert_eq!(db.stats().writes, 201);
     });
@@ -220,7 +252,8 @@ fn concurrent_writers_count_right() {
 #[test]
 fn transactions_that_lock_crosswise_are_run_again_until_both_are_through() {
     for_each_engine(|_, db| {
-        db.write_blocking(|tx| put(tx, "a", "0").and_then(|()| put(tx, "b", "0"))).unwrap();
+        db.write_blocking(|tx| put(tx, "a", "0").and_then(|()| put(tx, "b", "0")))
+            .unwrap();
         let runs = Arc::new(AtomicU32::new(0));
         // On PostgreSQL both take their first row before either takes its second: a deadlock for sure.
         let meet = Arc::new((Barrier::new(2), db.dialect() == Dialect::Postgres));
@@ -241,7 +274,11 @@ fn transactions_that_lock_crosswise_are_run_again_until_both_are_through() {
             assert_eq!(one.join().unwrap(), Ok(1));
         }
         let values: Vec<String> = db
-            .read_blocking(|tx| tx.read("SELECT value FROM settings ORDER BY key", p![], |row| row.get(0)))
+            .read_blocking(|tx| {
+                tx.read("SELECT value FROM settings ORDER BY key", p![], |row| {
+                    row.get(0)
+                })
+            })
             .unwrap();
         assert_eq!(values, ["2", "2"]);
         if db.dialect() == Dialect::Postgres {
@@ -290,7 +327,12 @@ fn a_lost_connection_is_made_anew_and_the_closure_runs_again() {
             return;
         }
         drop(db);
-        let db = Db::open(&DatabaseConfig { writers: 1, readers: 1, ..scratch.config().clone() }).unwrap();
+        let db = Db::open(&DatabaseConfig {
+            writers: 1,
+            readers: 1,
+            ..scratch.config().clone()
+        })
+        .unwrap();
         db.write_blocking(|tx| put(tx, "a", "1")).unwrap();
         let runs = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&runs);
@@ -304,7 +346,11 @@ fn a_lost_connection_is_made_anew_and_the_closure_runs_again() {
         })
         .unwrap();
         assert_eq!((runs.load(Ordering::SeqCst), count(&db)), (2, 3));
-        assert_eq!(db.stats().reconnects, 2, "the reader connects when first used");
+        assert_eq!(
+            db.stats().reconnects,
+            2,
+            "the reader connects when first used"
+        );
     });
 }
 
@@ -320,14 +366,20 @@ fn a_session_that_ended_while_idle_is_not_noticed_by_the_caller() {
         // All sessions of this test, told apart by their last statement's schema, cannot be: end those of our pid list.
         let pids: Vec<i64> = (0..16)
             .map(|_| {
-                db.write_blocking(|tx| tx.read_one("SELECT pg_backend_pid()", p![], |row| row.get(0))).unwrap()
+                db.write_blocking(|tx| {
+                    tx.read_one("SELECT pg_backend_pid()", p![], |row| row.get(0))
+                })
+                .unwrap()
             })
             .collect();
         for pid in pids {
-            scratch.run_as_administrator(&format!("SELECT pg_terminate_backend({pid})")).unwrap();
+            scratch
+                .run_as_administrator(&format!("SELECT pg_terminate_backend({pid})"))
+                .unwrap();
         }
         for number in 0..8 {
-            db.write_blocking(move |tx| put(tx, &format!("after-{number}"), "1")).unwrap();
+            db.write_blocking(move |tx| put(tx, &format!("after-{number}"), "1"))
+                .unwrap();
         }
         assert_eq!(count(&db), 9, "{schema}");
     });
@@ -337,8 +389,14 @@ fn a_session_that_ended_while_idle_is_not_noticed_by_the_caller() {
 fn a_closed_database_refuses_and_says_so() {
     for_each_engine(|_, db| {
         db.close();
-        assert_eq!(db.write_blocking(|tx| put(tx, "a", "1")), Err(StoreError::Closed));
-        assert_eq!(db.read_blocking(|_| Ok::<_, StoreError>(())), Err(StoreError::Closed));
+        assert_eq!(
+            db.write_blocking(|tx| put(tx, "a", "1")),
+            Err(StoreError::Closed)
+        );
+        assert_eq!(
+            db.read_blocking(|_| Ok::<_, StoreError>(())),
+            Err(StoreError::Closed)
+        );
     });
 }
 
@@ -354,9 +412,11 @@ fn many_statements_run_as_one_prepared_statement() {
         assert_eq!((changed, count(&db)), (100, 100));
         let some = db
             .read_blocking(|tx| {
-                tx.read("SELECT key FROM settings WHERE key IN {texts ?1} ORDER BY key", p![r#"["k7","k9","x"]"#], |row| {
-                    row.get::<String>(0)
-                })
+                tx.read(
+                    "SELECT key FROM settings WHERE key IN {texts ?1} ORDER BY key",
+                    p![r#"["k7","k9","x"]"#],
+                    |row| row.get::<String>(0),
+                )
             })
             .unwrap();
         assert_eq!(some, ["k7", "k9"]);
@@ -371,8 +431,15 @@ fn opening_tells_what_is_wrong_and_no_password() {
     let missing = format!("sqlite:{}/none/file.sqlite", folder.path().display());
     assert!(matches!(open(&missing), OpenError::NoFolder(_)));
     let text = folder.path().join("notes.txt");
-    std::fs::write(&text, "not a database, but long enough to be looked at as one".repeat(20)).unwrap();
-    assert!(matches!(open(&format!("sqlite:{}", text.display())), OpenError::NotADatabase(_)));
+    std::fs::write(
+        &text,
+        "not a database, but long enough to be looked at as one".repeat(20),
+    )
+    .unwrap();
+    assert!(matches!(
+        open(&format!("sqlite:{}", text.display())),
+        OpenError::NotADatabase(_)
+    ));
     let nobody = open("postgres://u:geheim@127.0.0.1:1/db");
     assert!(matches!(&nobody, OpenError::NoServer { .. }), "{nobody:?}");
     assert!(!format!("{nobody} {nobody:?}").contains("geheim"));
@@ -381,14 +448,27 @@ fn opening_tells_what_is_wrong_and_no_password() {
 #[test]
 fn a_newer_or_changed_schema_is_refused_untouched() {
     for_each_engine(|scratch, db| {
-        db.write_blocking(|tx| tx.exec("INSERT INTO schema_migrations (version, hash) VALUES (99, 'x')", p![])).unwrap();
+        db.write_blocking(|tx| {
+            tx.exec(
+                "INSERT INTO schema_migrations (version, hash) VALUES (99, 'x')",
+                p![],
+            )
+        })
+        .unwrap();
         drop(db);
-        assert!(matches!(scratch.open().err(), Some(OpenError::NewerSchema { found: 99, .. })));
+        assert!(matches!(
+            scratch.open().err(),
+            Some(OpenError::NewerSchema { found: 99, .. })
+        ));
     });
     for_each_engine(|scratch, db| {
-        db.write_blocking(|tx| tx.exec("UPDATE schema_migrations SET hash = 'x'", p![])).unwrap();
+        db.write_blocking(|tx| tx.exec("UPDATE schema_migrations SET hash = 'x'", p![]))
+            .unwrap();
         drop(db);
-        assert!(matches!(scratch.open().err(), Some(OpenError::ChangedMigration { version: 1 })));
+        assert!(matches!(
+            scratch.open().err(),
+            Some(OpenError::ChangedMigration { version: 1 })
+        ));
     });
 }
 
@@ -397,7 +477,9 @@ fn two_nodes_that_start_at_once_migrate_once() {
     for_each_engine(|scratch, db| {
         drop(db);
         thread::scope(|scope| {
-            let nodes: Vec<_> = (0..3).map(|_| scope.spawn(|| scratch.open().map(|_| ()))).collect();
+            let nodes: Vec<_> = (0..3)
+                .map(|_| scope.spawn(|| scratch.open().map(|_| ())))
+                .collect();
             for node in nodes {
                 node.join().unwrap().unwrap();
             }
@@ -429,7 +511,11 @@ fn an_answered_write_survives_the_death_of_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("crash.sqlite");
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["an_answered_write_survives_the_death_of_the_process", "--exact", "--nocapture"])
+        .args([
+            "an_answered_write_survives_the_death_of_the_process",
+            "--exact",
+            "--nocapture",
+        ])
         .env(FILE, &file)
         .stdout(Stdio::piped())
         .spawn()
@@ -444,12 +530,20 @@ fn an_answered_write_survives_the_death_of_the_process() {
     child.kill().unwrap();
     child.wait().unwrap();
     let rest = lines.map_while(Result::ok).collect::<Vec<_>>();
-    kept.extend(rest.iter().filter_map(|line| line.strip_prefix("kept ")).map(str::to_owned));
+    kept.extend(
+        rest.iter()
+            .filter_map(|line| line.strip_prefix("kept "))
+            .map(str::to_owned),
+    );
     let db = Db::open(&DatabaseConfig::new(format!("sqlite:{}", file.display()))).unwrap();
-    let there: Vec<String> =
-        db.read_blocking(|tx| tx.read("SELECT key FROM settings", p![], |row| row.get(0))).unwrap();
+    let there: Vec<String> = db
+        .read_blocking(|tx| tx.read("SELECT key FROM settings", p![], |row| row.get(0)))
+        .unwrap();
     let there: std::collections::BTreeSet<_> = there.into_iter().collect();
     for key in kept {
-        assert!(there.contains(&key) || key.is_empty(), "{key} was answered and is gone");
+        assert!(
+            there.contains(&key) || key.is_empty(),
+            "{key} was answered and is gone"
+        );
     }
 }

@@ -20,7 +20,7 @@ use super::{
     postgres::PostgresLink,
     postgres_server::Server,
     sqlite::{Role, SqliteLink},
-    tx::{Link, Tx},
+    tx::{Link, Session},
 };
 use crate::p;
 
@@ -159,16 +159,16 @@ fn copy_from_postgres(
     file: SqliteLink,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(), BackupError> {
-    let mut target = Tx::new(Link::Sqlite(file));
+    let mut target = Session::new(Link::Sqlite(file));
     migrate::migrate(&mut target)?;
-    let mut source = Tx::new(Link::Postgres(PostgresLink::new(server.connect()?)));
+    let mut source = Session::new(Link::Postgres(PostgresLink::new(server.connect()?)));
     source.control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
     // A statement may read a large table for as long as it takes.
     source.control("SET LOCAL statement_timeout = 0")?;
     let tables = tables(&mut target)?;
     let mut total = 0;
     for table in &tables {
-        total += source.read_one(
+        total += source.tx().read_one(
             &format!("SELECT count(*) FROM {}", table.name),
             p![],
             |row| row.get::<u64>(0),
@@ -185,14 +185,16 @@ fn copy_from_postgres(
             "INSERT INTO {name} ({columns}) VALUES ({})",
             places.join(", ")
         );
-        source.each(&format!("SELECT {columns} FROM {name}"), p![], |row| {
-            target.exec(&insert, &row.values)?;
-            done += 1;
-            if done % ROWS == 0 {
-                progress(Progress { done, total });
-            }
-            Ok(())
-        })?;
+        source
+            .tx()
+            .each(&format!("SELECT {columns} FROM {name}"), p![], |row| {
+                target.tx().exec(&insert, &row.values)?;
+                done += 1;
+                if done % ROWS == 0 {
+                    progress(Progress { done, total });
+                }
+                Ok(())
+            })?;
     }
     target.control("COMMIT")?;
     progress(Progress { done, total });
@@ -209,15 +211,15 @@ pub(super) struct Table {
 }
 
 /// All tables but the list of migrations, as an SQLite database knows them.
-pub(super) fn tables(sqlite: &mut Tx) -> Result<Vec<Table>, StoreError> {
+pub(super) fn tables(sqlite: &mut Session) -> Result<Vec<Table>, StoreError> {
     const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' \
                           AND name <> 'schema_migrations' ORDER BY name";
     const COLUMNS: &str = "SELECT name FROM pragma_table_info(?1) ORDER BY cid";
-    let names: Vec<String> = sqlite.read(TABLES, p![], |row| row.get(0))?;
+    let names: Vec<String> = sqlite.tx().read(TABLES, p![], |row| row.get(0))?;
     names
         .into_iter()
         .map(|name| {
-            let columns = sqlite.read(COLUMNS, p![name], |row| {
+            let columns = sqlite.tx().read(COLUMNS, p![name], |row| {
                 Ok(format!("\"{}\"", row.get::<String>(0)?))
             })?;
             Ok(Table {

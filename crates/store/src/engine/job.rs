@@ -10,7 +10,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{error::StoreError, tx::Tx};
+use super::{
+    error::StoreError,
+    tx::{Session, Tx},
+};
 
 /// What a run of the closure came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub(super) enum Ran {
 pub(super) trait Job: Send {
     /// False when the caller gave up before its turn; then there is nothing to do.
     fn is_wanted(&self) -> bool;
-    fn run(&mut self, tx: &mut Tx) -> Ran;
+    fn run(&mut self, session: &mut Session) -> Ran;
     /// Whether the last run panicked.
     fn panicked(&self) -> bool;
     /// Sends the result of the last run, or `fate` in its place.
@@ -43,7 +46,7 @@ struct Closure<F, T, E> {
 /// The closure as a job, and where its result will come out.
 pub(super) fn job<T, E, F>(act: F) -> (BoxedJob, oneshot::Receiver<Result<T, E>>)
 where
-    F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
+    F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     T: Send + 'static,
     E: From<StoreError> + Send + 'static,
 {
@@ -61,7 +64,7 @@ where
 
 impl<F, T, E> Job for Closure<F, T, E>
 where
-    F: Fn(&mut Tx) -> Result<T, E> + Send,
+    F: Fn(&mut Tx<'_>) -> Result<T, E> + Send,
     T: Send,
     E: From<StoreError> + Send,
 {
@@ -69,11 +72,11 @@ where
         !self.answer.is_closed()
     }
 
-    fn run(&mut self, tx: &mut Tx) -> Ran {
-        tx.begin_run();
+    fn run(&mut self, session: &mut Session) -> Ran {
+        session.begin_run();
         // The closure's captures are only dropped after a panic, and the transaction is rolled back: nothing is seen
         // in a broken state.
-        let result = match catch_unwind(AssertUnwindSafe(|| (self.act)(tx))) {
+        let result = match catch_unwind(AssertUnwindSafe(|| (self.act)(&mut session.tx()))) {
             Ok(result) => result,
             Err(panic) => {
                 self.panicked = true;
@@ -81,7 +84,7 @@ where
             }
         };
         let result = match result {
-            Ok(_) if tx.has_failed() => Err(StoreError::WentOn.into()),
+            Ok(_) if session.has_failed() => Err(StoreError::WentOn.into()),
             result => result,
         };
         let ran = if result.is_ok() {

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::{
     error::{OpenError, StoreError},
     sql::Dialect,
-    tx::{Link, Tx},
+    tx::{Link, Session},
 };
 use crate::p;
 
@@ -35,7 +35,7 @@ const LOCK: &str =
     "SELECT pg_advisory_xact_lock(hashtext('yuezhi migrations ' || current_schema()))";
 
 /// Applies what is missing.
-pub(super) fn migrate(tx: &mut Tx) -> Result<(), OpenError> {
+pub(super) fn migrate(tx: &mut Session) -> Result<(), OpenError> {
     let outcome = begin(tx).and_then(|()| apply(tx));
     let end = if outcome.is_ok() {
         "COMMIT"
@@ -48,8 +48,9 @@ pub(super) fn migrate(tx: &mut Tx) -> Result<(), OpenError> {
 }
 
 /// The applied versions of a database that is not to be changed; an error when this program cannot read it.
-pub(super) fn check(tx: &mut Tx) -> Result<i64, OpenError> {
+pub(super) fn check(tx: &mut Session) -> Result<i64, OpenError> {
     let applied: Vec<(i64, String)> = tx
+        .tx()
         .read(APPLIED, p![], |row| Ok((row.get(0)?, row.get(1)?)))
         .map_err(|error| failed(0, &error))?;
     for (version, hash) in &applied {
@@ -72,20 +73,24 @@ pub(super) fn check(tx: &mut Tx) -> Result<i64, OpenError> {
     Ok(applied.last().map_or(0, |(version, _)| *version))
 }
 
-fn begin(tx: &mut Tx) -> Result<(), OpenError> {
+fn begin(tx: &mut Session) -> Result<(), OpenError> {
     let first = match tx.dialect() {
         Dialect::Sqlite => "BEGIN IMMEDIATE",
         Dialect::Postgres => "BEGIN",
     };
     tx.control(first).map_err(|error| failed(0, &error))?;
     if tx.dialect() == Dialect::Postgres {
-        tx.row_opt(LOCK, p![]).map_err(|error| failed(0, &error))?;
+        tx.tx()
+            .row_opt(LOCK, p![])
+            .map_err(|error| failed(0, &error))?;
     }
     Ok(())
 }
 
-fn apply(tx: &mut Tx) -> Result<(), OpenError> {
-    tx.exec(CREATE, p![]).map_err(|error| failed(0, &error))?;
+fn apply(tx: &mut Session) -> Result<(), OpenError> {
+    tx.tx()
+        .exec(CREATE, p![])
+        .map_err(|error| failed(0, &error))?;
     let applied = check(tx)?;
     for Migration { version, sql } in MIGRATIONS
         .iter()
@@ -93,7 +98,8 @@ fn apply(tx: &mut Tx) -> Result<(), OpenError> {
     {
         tx.batch(&render(tx.dialect(), sql))
             .map_err(|error| failed(*version, &error))?;
-        tx.exec(RECORD, p![version, sha256(sql)])
+        tx.tx()
+            .exec(RECORD, p![version, sha256(sql)])
             .map_err(|error| failed(*version, &error))?;
     }
     Ok(())
@@ -125,7 +131,7 @@ fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
-impl Tx {
+impl Session {
     fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
         match &mut self.link {
             Link::Sqlite(link) => link.batch(sql),

@@ -36,7 +36,7 @@ use self::{
     queue::{Closed, Queue},
     sqlite::{Role, SqliteLink},
     stats::Counters,
-    tx::Link,
+    tx::{Link, Session},
 };
 
 pub use self::{
@@ -140,7 +140,7 @@ enum Ways {
         threads: Mutex<Vec<JoinHandle<()>>>,
     },
     /// In memory there is one connection; closures run on the caller's thread, one after the other.
-    Inline(Box<Mutex<Tx>>),
+    Inline(Box<Mutex<Session>>),
 }
 
 impl Db {
@@ -149,7 +149,7 @@ impl Db {
         let counters = Arc::new(Counters::default());
         let (dialect, ways) = match place(&config.url)? {
             Place::Memory => {
-                let mut tx = Tx::new(Link::Sqlite(SqliteLink::in_memory()?));
+                let mut tx = Session::new(Link::Sqlite(SqliteLink::in_memory()?));
                 migrate::migrate(&mut tx)?;
                 (Dialect::Sqlite, Ways::Inline(Box::new(Mutex::new(tx))))
             }
@@ -179,7 +179,7 @@ impl Db {
     /// its turn came does not cause a run.
     pub async fn write<T, E, F>(&self, act: F) -> Result<T, E>
     where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
@@ -196,7 +196,7 @@ impl Db {
     /// Runs `act` on one snapshot of the database; it cannot write.
     pub async fn read<T, E, F>(&self, act: F) -> Result<T, E>
     where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
@@ -213,7 +213,7 @@ impl Db {
     /// [`Db::write`] for a thread that runs no async code.
     pub fn write_blocking<T, E, F>(&self, act: F) -> Result<T, E>
     where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
@@ -223,7 +223,7 @@ impl Db {
     /// [`Db::read`] for a thread that runs no async code.
     pub fn read_blocking<T, E, F>(&self, act: F) -> Result<T, E>
     where
-        F: Fn(&mut Tx) -> Result<T, E> + Send + 'static,
+        F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
@@ -243,13 +243,13 @@ impl Db {
         self.0.close();
     }
 
-    fn write_inline(&self, tx: &Mutex<Tx>, job: BoxedJob) {
+    fn write_inline(&self, tx: &Mutex<Session>, job: BoxedJob) {
         let mut tx = tx.lock().unwrap_or_else(PoisonError::into_inner);
         let mut jobs = VecDeque::from([job]);
         sqlite::run_group(&mut tx, &mut jobs, &mut Vec::new(), &self.0.counters);
     }
 
-    fn read_inline(&self, tx: &Mutex<Tx>, job: BoxedJob) {
+    fn read_inline(&self, tx: &Mutex<Session>, job: BoxedJob) {
         let mut tx = tx.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = tx.control("PRAGMA query_only = ON") {
             return job.answer(Err(error));
@@ -300,12 +300,12 @@ fn open_file(
     config: &DatabaseConfig,
     counters: &Arc<Counters>,
 ) -> Result<Ways, OpenError> {
-    let mut writer = Tx::new(Link::Sqlite(SqliteLink::open(path, Role::Writer)?));
+    let mut writer = Session::new(Link::Sqlite(SqliteLink::open(path, Role::Writer)?));
     migrate::migrate(&mut writer)?;
     let (writes, reads) = queues(config);
     let mut threads = Vec::new();
     for number in 0..config.readers.max(1) {
-        let mut reader = Tx::new(Link::Sqlite(SqliteLink::open(path, Role::Reader)?));
+        let mut reader = Session::new(Link::Sqlite(SqliteLink::open(path, Role::Reader)?));
         let (reads, counters) = (Arc::clone(&reads), Arc::clone(counters));
         threads.push(start(format!("db-read-{number}"), move || {
             sqlite::read_loop(&reads, &mut reader, &counters)
@@ -331,7 +331,7 @@ fn open_postgres(config: &DatabaseConfig, counters: &Arc<Counters>) -> Result<Wa
     let first = on_own_thread({
         let server = Arc::clone(&server);
         move || {
-            let mut tx = Tx::new(Link::Postgres(PostgresLink::new(server.connect()?)));
+            let mut tx = Session::new(Link::Postgres(PostgresLink::new(server.connect()?)));
             migrate::migrate(&mut tx)?;
             Ok::<_, OpenError>(tx)
         }
@@ -391,6 +391,9 @@ pub(crate) fn run_statement(url: &str, sql: &str) -> Result<(), OpenError> {
     let server = Server::new(url, None, config.statement_timeout)?;
     on_own_thread(|| {
         let mut link = PostgresLink::new(server.connect()?);
-        link.batch(sql).map_err(|(_, error)| OpenError::Server { server: "the test server".to_owned(), detail: error.to_string() })
+        link.batch(sql).map_err(|(_, error)| OpenError::Server {
+            server: "the test server".to_owned(),
+            detail: error.to_string(),
+        })
     })
 }

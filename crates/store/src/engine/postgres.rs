@@ -23,7 +23,7 @@ use super::{
     row::Row,
     sql::Dialect,
     stats::{Counters, Stopwatch},
-    tx::{Failure, Link, Tx},
+    tx::{Failure, Link, Session},
     value::Value,
 };
 
@@ -257,7 +257,7 @@ pub(super) struct Worker<'a> {
     pub(super) counters: &'a Counters,
     pub(super) access: Access,
     /// `None` after the connection was lost, until the next job.
-    pub(super) tx: Option<Tx>,
+    pub(super) tx: Option<Session>,
 }
 
 /// How one run ended.
@@ -373,14 +373,14 @@ impl Worker<'_> {
         }
     }
 
-    fn connected(&mut self) -> Result<&mut Tx, StoreError> {
+    fn connected(&mut self) -> Result<&mut Session, StoreError> {
         if self.tx.is_none() {
             let client = self
                 .server
                 .connect()
                 .map_err(|error| StoreError::Unreachable(error.to_string()))?;
             self.counters.reconnects.fetch_add(1, Relaxed);
-            self.tx = Some(Tx::new(Link::Postgres(PostgresLink::new(client))));
+            self.tx = Some(Session::new(Link::Postgres(PostgresLink::new(client))));
         }
         self.tx.as_mut().ok_or(StoreError::Closed)
     }

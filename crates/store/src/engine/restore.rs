@@ -21,7 +21,7 @@ use super::{
     postgres::PostgresLink,
     postgres_server::Server,
     sqlite::{Role, SqliteLink},
-    tx::{Link, Tx},
+    tx::{Link, Session},
 };
 use crate::p;
 
@@ -76,7 +76,7 @@ pub fn inspect_backup(path: &Path) -> Result<BackupInfo, RestoreError> {
     open_backup(path).map(|(_, info)| info)
 }
 
-fn open_backup(path: &Path) -> Result<(Tx, BackupInfo), RestoreError> {
+fn open_backup(path: &Path) -> Result<(Session, BackupInfo), RestoreError> {
     if !path.is_file() {
         return Err(RestoreError::NoFile(path.to_owned()));
     }
@@ -93,13 +93,13 @@ fn open_backup(path: &Path) -> Result<(Tx, BackupInfo), RestoreError> {
     if verdict != "ok" {
         return Err(damaged(verdict));
     }
-    let mut tx = Tx::new(Link::Sqlite(SqliteLink::from(connection)));
+    let mut tx = Session::new(Link::Sqlite(SqliteLink::from(connection)));
     let schema_version = match migrate::check(&mut tx) {
         Ok(version) => version,
         Err(OpenError::Migration { detail, .. }) => return Err(damaged(detail)),
         Err(error) => return Err(error.into()),
     };
-    let info = tx.read_one(COUNTS, p![], |row| {
+    let info = tx.tx().read_one(COUNTS, p![], |row| {
         Ok(BackupInfo {
             schema_version,
             people: row.get(0)?,
@@ -147,7 +147,7 @@ impl Db {
 
 fn restore_file(
     path: &Path,
-    backup: &Tx,
+    backup: &Session,
     force: bool,
     now: UnixMillis,
     progress: &mut (dyn FnMut(Progress) + Send),
@@ -166,7 +166,7 @@ fn restore_file(
         target.connection_mut(),
         progress,
     )?;
-    let mut target = Tx::new(Link::Sqlite(target));
+    let mut target = Session::new(Link::Sqlite(target));
     migrate::migrate(&mut target)?;
     target.control("BEGIN IMMEDIATE")?;
     let held = hold_back(&mut target, now)?;
@@ -174,27 +174,27 @@ fn restore_file(
     Ok(held)
 }
 
-fn hold_back(tx: &mut Tx, now: UnixMillis) -> Result<(u64, u64), StoreError> {
+fn hold_back(tx: &mut Session, now: UnixMillis) -> Result<(u64, u64), StoreError> {
     Ok((
-        tx.exec(UNKNOWN_DELIVERIES, p![])?,
-        tx.exec(STOP_LANES, p![now])?,
+        tx.tx().exec(UNKNOWN_DELIVERIES, p![])?,
+        tx.tx().exec(STOP_LANES, p![now])?,
     ))
 }
 
 /// A copy of an older backup in memory, brought to today's schema.
-fn upgraded(backup: &Tx) -> Result<Tx, RestoreError> {
+fn upgraded(backup: &Session) -> Result<Session, RestoreError> {
     let mut copy = SqliteLink::in_memory()?;
     copy_pages(
         sqlite(backup)?.connection(),
         copy.connection_mut(),
         &mut |_| {},
     )?;
-    let mut copy = Tx::new(Link::Sqlite(copy));
+    let mut copy = Session::new(Link::Sqlite(copy));
     migrate::migrate(&mut copy)?;
     Ok(copy)
 }
 
-fn sqlite(tx: &Tx) -> Result<&SqliteLink, StoreError> {
+fn sqlite(tx: &Session) -> Result<&SqliteLink, StoreError> {
     match &tx.link {
         Link::Sqlite(link) => Ok(link),
         Link::Postgres(_) => Err(StoreError::Failed("a backup is an SQLite file".to_owned())),
@@ -203,22 +203,22 @@ fn sqlite(tx: &Tx) -> Result<&SqliteLink, StoreError> {
 
 fn restore_postgres(
     server: &Server,
-    mut backup: Tx,
+    mut backup: Session,
     force: bool,
     now: UnixMillis,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(u64, u64), RestoreError> {
-    let mut target = Tx::new(Link::Postgres(PostgresLink::new(server.connect()?)));
+    let mut target = Session::new(Link::Postgres(PostgresLink::new(server.connect()?)));
     migrate::migrate(&mut target)?;
     target.control("BEGIN")?;
     target.control("SET LOCAL statement_timeout = 0")?;
-    if target.read_one(IN_USE, p![], |row| row.get(0))? && !force {
+    if target.tx().read_one(IN_USE, p![], |row| row.get(0))? && !force {
         return Err(RestoreError::NotEmpty);
     }
     let tables = tables(&mut backup)?;
     let mut total = 0;
     for table in &tables {
-        total += backup.read_one(
+        total += backup.tx().read_one(
             &format!("SELECT count(*) FROM {}", table.name),
             p![],
             |row| row.get::<u64>(0),
@@ -226,17 +226,19 @@ fn restore_postgres(
     }
     let mut progress_now = Progress { done: 0, total };
     for table in &tables {
-        target.exec(&format!("TRUNCATE {}", table.name), p![])?;
+        target
+            .tx()
+            .exec(&format!("TRUNCATE {}", table.name), p![])?;
         copy_table(&mut backup, &mut target, table, &mut progress_now, progress)?;
     }
-    for (table, column) in target.read(IDENTITIES, p![], |row| {
+    for (table, column) in target.tx().read(IDENTITIES, p![], |row| {
         Ok((row.get::<String>(0)?, row.get::<String>(1)?))
     })? {
         let next = format!(
             "SELECT setval(pg_get_serial_sequence('\"{table}\"', '{column}'), \
              (SELECT COALESCE(max(\"{column}\"), 0) + 1 FROM \"{table}\"), false)"
         );
-        target.one(&next, p![])?;
+        target.tx().one(&next, p![])?;
     }
     let held = hold_back(&mut target, now)?;
     target.control("COMMIT")?;
@@ -244,8 +246,8 @@ fn restore_postgres(
 }
 
 fn copy_table(
-    backup: &mut Tx,
-    target: &mut Tx,
+    backup: &mut Session,
+    target: &mut Session,
     table: &Table,
     now: &mut Progress,
     progress: &mut (dyn FnMut(Progress) + Send),
@@ -268,7 +270,7 @@ fn copy_table(
         .copy_in(&format!("COPY {name} ({columns}) FROM STDIN BINARY"))
         .map_err(failed)?;
     let mut writer = BinaryCopyInWriter::new(copy, &types);
-    backup.each(&select, p![], |row| {
+    backup.tx().each(&select, p![], |row| {
         now.done += 1;
         if now.done % 10_000 == 0 {
             progress(*now);

@@ -15,7 +15,7 @@ use super::{
     row::Row,
     sql::Dialect,
     stats::{Counters, Stopwatch},
-    tx::{Failure, Link, Tx},
+    tx::{Failure, Link, Session},
     value::Value,
 };
 
@@ -230,7 +230,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 }
 
 /// The writer thread: until the queue is closed, takes all that wait and runs them in groups.
-pub(super) fn write_loop(queue: &Queue<BoxedJob>, tx: &mut Tx, counters: &Counters) {
+pub(super) fn write_loop(queue: &Queue<BoxedJob>, tx: &mut Session, counters: &Counters) {
     let mut jobs = VecDeque::with_capacity(LARGEST_BATCH);
     let mut done = Vec::with_capacity(LARGEST_BATCH);
     while queue.pop_all(LARGEST_BATCH, &mut jobs) {
@@ -242,7 +242,7 @@ pub(super) fn write_loop(queue: &Queue<BoxedJob>, tx: &mut Tx, counters: &Counte
 
 /// Runs jobs from the front in one transaction and answers those it ran; the rest stays.
 pub(super) fn run_group(
-    tx: &mut Tx,
+    tx: &mut Session,
     jobs: &mut VecDeque<BoxedJob>,
     done: &mut Vec<(BoxedJob, Ran)>,
     counters: &Counters,
@@ -290,7 +290,7 @@ pub(super) fn run_group(
     finish_group(tx, done, broken, counters);
 }
 
-fn run_in_savepoint(tx: &mut Tx, job: &mut BoxedJob) -> Result<Ran, StoreError> {
+fn run_in_savepoint(tx: &mut Session, job: &mut BoxedJob) -> Result<Ran, StoreError> {
     tx.control("SAVEPOINT job")?;
     let ran = job.run(tx);
     if tx.is_autocommit() {
@@ -304,7 +304,7 @@ fn run_in_savepoint(tx: &mut Tx, job: &mut BoxedJob) -> Result<Ran, StoreError> 
 }
 
 fn finish_group(
-    tx: &mut Tx,
+    tx: &mut Session,
     done: &mut Vec<(BoxedJob, Ran)>,
     broken: Option<StoreError>,
     counters: &Counters,
@@ -332,7 +332,7 @@ fn finish_group(
     }
 }
 
-fn commit(tx: &mut Tx, kept: u64, counters: &Counters) -> Result<(), StoreError> {
+fn commit(tx: &mut Session, kept: u64, counters: &Counters) -> Result<(), StoreError> {
     let watch = Stopwatch::start();
     match tx.control("COMMIT") {
         Ok(()) => {
@@ -348,13 +348,13 @@ fn commit(tx: &mut Tx, kept: u64, counters: &Counters) -> Result<(), StoreError>
 }
 
 /// A reader thread: one snapshot for each job.
-pub(super) fn read_loop(queue: &Queue<BoxedJob>, tx: &mut Tx, counters: &Counters) {
+pub(super) fn read_loop(queue: &Queue<BoxedJob>, tx: &mut Session, counters: &Counters) {
     while let Some(job) = queue.pop() {
         run_read(tx, job, counters);
     }
 }
 
-pub(super) fn run_read(tx: &mut Tx, mut job: BoxedJob, counters: &Counters) {
+pub(super) fn run_read(tx: &mut Session, mut job: BoxedJob, counters: &Counters) {
     if !job.is_wanted() {
         return;
     }
@@ -376,7 +376,7 @@ pub(super) fn run_read(tx: &mut Tx, mut job: BoxedJob, counters: &Counters) {
     job.answer(fate);
 }
 
-impl Tx {
+impl Session {
     /// A statement of the engine itself: BEGIN, COMMIT, SAVEPOINT. Does not count as a failure of the closure.
     pub(super) fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.control_with_failure(sql).map_err(|(_, error)| error)

@@ -10,7 +10,12 @@ use super::{
 };
 
 /// An open transaction.
-pub struct Tx {
+pub struct Tx<'db> {
+    session: &'db mut Session,
+}
+
+/// A connection of one of the engine's threads and how its current transaction goes.
+pub(super) struct Session {
     pub(super) link: Link,
     pub(super) failure: Option<Failure>,
 }
@@ -31,7 +36,7 @@ pub(super) enum Failure {
     Lost,
 }
 
-impl Tx {
+impl Session {
     pub(super) fn new(link: Link) -> Self {
         Self {
             link,
@@ -39,16 +44,35 @@ impl Tx {
         }
     }
 
-    pub fn dialect(&self) -> Dialect {
+    /// What a closure is lent.
+    pub(super) fn tx(&mut self) -> Tx<'_> {
+        Tx { session: self }
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
         match &self.link {
             Link::Sqlite(_) => Dialect::Sqlite,
             Link::Postgres(_) => Dialect::Postgres,
         }
     }
 
+    pub(super) fn begin_run(&mut self) {
+        self.failure = None;
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+}
+
+impl Tx<'_> {
+    pub fn dialect(&self) -> Dialect {
+        self.session.dialect()
+    }
+
     /// Runs a statement that answers with no rows; how many rows it changed.
     pub fn exec(&mut self, sql: &str, params: &[Value<'_>]) -> Result<u64, StoreError> {
-        let answer = match &mut self.link {
+        let answer = match &mut self.session.link {
             Link::Sqlite(link) => link.exec(sql, params),
             Link::Postgres(link) => link.exec(sql, params),
         };
@@ -65,7 +89,7 @@ impl Tx {
         P: AsRef<[Value<'p>]>,
     {
         let mut sets = sets.into_iter();
-        let answer = match &mut self.link {
+        let answer = match &mut self.session.link {
             Link::Sqlite(link) => link.exec_many(sql, &mut sets),
             Link::Postgres(link) => link.exec_many(sql, &mut sets),
         };
@@ -79,7 +103,7 @@ impl Tx {
         params: &[Value<'_>],
         mut each: impl FnMut(&Row) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let answer = match &mut self.link {
+        let answer = match &mut self.session.link {
             Link::Sqlite(link) => link.each(sql, params, &mut |row| each(row).map(|()| true)),
             Link::Postgres(link) => link.each(sql, params, &mut |row| each(row).map(|()| true)),
         };
@@ -117,7 +141,7 @@ impl Tx {
             first = Some(read(row)?);
             Ok(false)
         };
-        let answer = match &mut self.link {
+        let answer = match &mut self.session.link {
             Link::Sqlite(link) => link.each(sql, params, &mut take),
             Link::Postgres(link) => link.each(sql, params, &mut take),
         };
@@ -143,17 +167,9 @@ impl Tx {
         self.read_one(sql, params, |row| Ok(row.clone()))
     }
 
-    pub(super) fn begin_run(&mut self) {
-        self.failure = None;
-    }
-
-    pub(super) fn has_failed(&self) -> bool {
-        self.failure.is_some()
-    }
-
     fn note<T>(&mut self, answer: Result<T, (Failure, StoreError)>) -> Result<T, StoreError> {
         answer.map_err(|(failure, error)| {
-            self.failure.get_or_insert(failure);
+            self.session.failure.get_or_insert(failure);
             error
         })
     }

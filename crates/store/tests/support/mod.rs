@@ -3,7 +3,7 @@
 use yuezhi_store::{Db, Scratch};
 
 /// Runs `story` on a fresh database of each engine.
-pub fn for_each_engine(story: impl Fn(&Scratch, Db)) {
+pub(crate) fn for_each_engine(story: impl Fn(&Scratch, Db)) {
     let folder = tempfile::tempdir().unwrap();
     for scratch in Scratch::for_each_engine(folder.path()) {
         let db = scratch.open().unwrap();
