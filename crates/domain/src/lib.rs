@@ -52,4 +52,6 @@ pub use schedule::{Occurrence, OnHoliday, Schedule, ScheduleError, ScheduleRule}
 pub use time::{TimeZoneName, UnixMillis};
 pub use version::{ChangeKind, VersionEvent, VersionState};
 pub use words::{Refused, UnknownWord};
-pub use work_calendar::{CalendarDay, CalendarWarning, CalendarYear, DayKind, WorkCalendar};
+pub use work_calendar::{
+    CalendarDay, CalendarFile, CalendarWarning, CalendarYear, DayKind, WorkCalendar,
+};

@@ -6,16 +6,18 @@
 //! the later year's wins (the notice for 2019 also moved days of December 2018).
 //! Weakness: a year without data counts Monday to Friday; `warnings` says so, loudly, from November of the year before.
 
+mod file;
+mod ics;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::str::FromStr;
 use std::sync::LazyLock;
 
 use jiff::civil::{Date, Weekday};
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::words::words;
+
+pub use file::{CalendarDay, CalendarFile, CalendarFileError, CalendarYear};
 
 /// What a day is for work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,79 +51,6 @@ words! {
         /// The State Council's notice.
         Official = "official",
         Company = "company",
-    }
-}
-
-/// One special day, in the shape of the public holiday files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CalendarDay {
-    pub name: String,
-    pub date: Date,
-    #[serde(rename = "isOffDay")]
-    pub is_off_day: bool,
-}
-
-/// One year's file: `{"year": 2026, "papers": ["https://…"], "days": [{"name", "date", "isOffDay"}]}`.
-/// A year's file may hold days of the neighbouring years.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CalendarYear {
-    pub year: i16,
-    /// Where the dates were published.
-    #[serde(default)]
-    pub papers: Vec<String>,
-    pub days: Vec<CalendarDay>,
-}
-
-/// Why a calendar file was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum CalendarFileError {
-    #[error(
-        "this is no calendar file: {0}. Expected {{\"year\": 2027, \"days\": [{{\"name\": \"元旦\", \"date\": \"2027-01-01\", \"isOffDay\": true}}]}}"
-    )]
-    Shape(String),
-    #[error("{date} does not belong into the file of {year}")]
-    ForeignDay { year: i16, date: Date },
-    #[error("{0} stands in the file twice")]
-    Twice(Date),
-    #[error("the file of {0} holds no day; a year always has holidays")]
-    Empty(i16),
-}
-
-impl CalendarYear {
-    fn check(&self) -> Result<(), CalendarFileError> {
-        if self.days.is_empty() {
-            return Err(CalendarFileError::Empty(self.year));
-        }
-        let mut seen = BTreeSet::new();
-        for CalendarDay { date, .. } in &self.days {
-            // A notice moves days around New Year, never further than the month next to the year.
-            let near = date.year() == self.year
-                || (date.year() == self.year - 1 && date.month() == 12)
-                || (date.year() == self.year + 1 && date.month() == 1);
-            if !near {
-                return Err(CalendarFileError::ForeignDay {
-                    year: self.year,
-                    date: *date,
-                });
-            }
-            if !seen.insert(*date) {
-                return Err(CalendarFileError::Twice(*date));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Reads and checks one year's file.
-impl FromStr for CalendarYear {
-    type Err = CalendarFileError;
-
-    fn from_str(json: &str) -> Result<Self, Self::Err> {
-        // Some editors put a byte order mark in front.
-        let year: Self = serde_json::from_str(json.trim_start_matches('\u{feff}'))
-            .map_err(|error| CalendarFileError::Shape(error.to_string()))?;
-        year.check()?;
-        Ok(year)
     }
 }
 
@@ -232,6 +161,18 @@ impl WorkCalendar {
                         file,
                     },
                 );
+            }
+        }
+    }
+
+    /// Adds what an imported file says.
+    pub fn add(&mut self, file: CalendarFile) {
+        match file {
+            CalendarFile::Official(year) => self.add_official_year(year),
+            CalendarFile::Company(days) => {
+                for day in days {
+                    self.set_company_day(day);
+                }
             }
         }
     }

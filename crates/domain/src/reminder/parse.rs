@@ -41,6 +41,21 @@ pub enum PlanError {
     NoneWithRules,
 }
 
+impl PlanError {
+    /// The part of the text that was refused.
+    pub fn part(&self) -> &str {
+        match self {
+            Self::Rule { part, .. }
+            | Self::Lead(part)
+            | Self::After(part)
+            | Self::Quiet(part)
+            | Self::Max(part)
+            | Self::Twice(part) => part,
+            Self::NoneWithRules => "none",
+        }
+    }
+}
+
 impl FromStr for ReminderPlan {
     type Err = PlanError;
 

@@ -2,7 +2,9 @@ use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use proptest::prelude::*;
 use yuezhi_domain::work_calendar::{CalendarFileError, CalendarOrigin};
-use yuezhi_domain::{CalendarDay, CalendarWarning, CalendarYear, DayKind, WorkCalendar};
+use yuezhi_domain::{
+    CalendarDay, CalendarFile, CalendarWarning, CalendarYear, DayKind, WorkCalendar,
+};
 
 fn day(name: &str, date: Date, is_off_day: bool) -> CalendarDay {
     CalendarDay {
@@ -156,6 +158,64 @@ fn a_file_that_is_no_calendar_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_companys_days_are_read_from_json() {
+    let json = r#"{"days": [{"name": "司庆", "date": "2027-03-08", "isOffDay": true}]}"#;
+    let file: CalendarFile = json.parse().unwrap();
+    assert_eq!(
+        file,
+        CalendarFile::Company(vec![day("司庆", date(2027, 3, 8), true)])
+    );
+    let mut calendar = WorkCalendar::official();
+    calendar.add(file.clone());
+    assert!(!calendar.is_workday(date(2027, 3, 8)));
+    let stored = serde_json::to_string(&file).unwrap();
+    assert_eq!(serde_json::from_str::<CalendarFile>(&stored).unwrap(), file);
+    let official =
+        r#"{"year": 2027, "days": [{"name": "元旦", "date": "2027-01-01", "isOffDay": true}]}"#;
+    assert!(matches!(official.parse(), Ok(CalendarFile::Official(year)) if year.year == 2027));
+}
+
+#[test]
+fn an_icalendar_file_gives_what_it_says_and_no_observances() {
+    let ics = "\u{feff}BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270101\r\nDTEND;VALUE=DATE:20270103\r\nSUMMARY:元旦 放\r\n 假\r\nEND:VEVENT\r\n\
+        BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270109\r\nSUMMARY:元旦（补班）\r\nEND:VEVENT\r\n\
+        BEGIN:VEVENT\r\nDTSTART;X-A=\"b:c\";VALUE=DATE:20270301\r\nDURATION:P2D\r\nSUMMARY:Company holiday\\, spring\r\nEND:VEVENT\r\n\
+        BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270214\r\nSUMMARY:情人节\r\nRRULE:FREQ=YEARLY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+    let CalendarFile::Company(days) = ics.parse().unwrap() else {
+        panic!("an iCalendar file holds a company's days");
+    };
+    assert_eq!(
+        days,
+        [
+            day("元旦 放假", date(2027, 1, 1), true),
+            day("元旦 放假", date(2027, 1, 2), true),
+            day("元旦（补班）", date(2027, 1, 9), false),
+            day("Company holiday, spring", date(2027, 3, 1), true),
+            day("Company holiday, spring", date(2027, 3, 2), true),
+        ]
+    );
+}
+
+#[test]
+fn an_icalendar_file_that_says_nothing_clear_is_refused() {
+    let refused = |events: &str| {
+        let text = format!("BEGIN:VCALENDAR\n{events}\nEND:VCALENDAR");
+        text.parse::<CalendarFile>().unwrap_err()
+    };
+    let event = |lines: &str| format!("BEGIN:VEVENT\n{lines}\nEND:VEVENT\n");
+    assert_eq!(
+        refused(&event("DTSTART:20270214\nSUMMARY:情人节")),
+        CalendarFileError::NothingSaid
+    );
+    let repeating = event("DTSTART:20270214\nSUMMARY:司庆放假\nRRULE:FREQ=YEARLY");
+    assert!(matches!(refused(&repeating), CalendarFileError::Event(_)));
+    let endless = event("DTSTART:20270101\nDTEND:20280101\nSUMMARY:放假");
+    assert!(matches!(refused(&endless), CalendarFileError::Event(_)));
+    let both = event("DTSTART:20270101\nSUMMARY:放假") + &event("DTSTART:20270101\nSUMMARY:上班");
+    assert_eq!(refused(&both), CalendarFileError::Twice(date(2027, 1, 1)));
+}
+
+#[test]
 fn a_calendar_without_workdays_has_no_next_one() {
     let mut calendar = WorkCalendar::plain();
     let start = date(2026, 1, 1);
@@ -176,5 +236,11 @@ proptest! {
         prop_assert_eq!(calendar.workdays_between(from.tomorrow().unwrap(), to), count as usize - 1);
         let back = calendar.add_workdays(to, -count).unwrap();
         prop_assert_eq!(back, calendar.workday_on_or_before(from).unwrap());
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(lines in prop::collection::vec("(BEGIN:VEVENT|END:VEVENT|SUMMARY:[班休a]{0,3}|DT(START|END)[;:]?[0-9T年]{0,12}|DURATION:P[0-9]{0,12}D| \\PC{0,6})", 0..12)) {
+        let _ = format!("BEGIN:VCALENDAR\n{}", lines.join("\n")).parse::<CalendarFile>();
+        let _ = lines.join("\n").parse::<CalendarFile>();
     }
 }
