@@ -1,0 +1,496 @@
+//! Which clause of the new version is which clause of the old one.
+//!
+//! Called by `diff`. First equal words, in order (patience: rare lines anchor, their neighbours follow);
+//! then equal or similar words anywhere, best first, judged by shared pairs of characters together with
+//! label and neighbourhood. Invariant: each old clause is used at most once; work is near-linear, since
+//! common character pairs are not looked up and each clause meets only a few candidates.
+
+use std::collections::HashMap;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::clause::{Clause, ClauseKind};
+use crate::label;
+
+/// For each new clause the old one it continues, if any.
+pub(super) fn pairs(old: &[Clause], new: &[Clause]) -> Vec<Option<usize>> {
+    let mut alignment = Alignment::new(old, new);
+    alignment.anchor(0..old.len(), 0..new.len(), 0);
+    alignment.pair_similar(Pass::Structure);
+    alignment.pair_similar(Pass::Everything);
+    alignment.to_old
+}
+
+/// For each new clause whether it changed its place among the others. What stays is the heaviest run of
+/// pairs in the same order, so a short clause moves rather than a long one.
+pub(super) fn moved(pairs: &[Option<usize>], new: &[Clause]) -> Vec<bool> {
+    let matched: Vec<(usize, usize)> = pairs
+        .iter()
+        .enumerate()
+        .filter_map(|(j, i)| Some((j, (*i)?)))
+        .collect();
+    let weights: Vec<u64> = matched
+        .iter()
+        .map(|(j, _)| 4 + new[*j].body().chars().count() as u64)
+        .collect();
+    let mut moved = vec![false; pairs.len()];
+    let stays = heaviest_increasing(
+        &matched.iter().map(|(_, i)| *i).collect::<Vec<_>>(),
+        &weights,
+    );
+    for (at, (j, _)) in matched.iter().enumerate() {
+        moved[*j] = !stays[at];
+    }
+    moved
+}
+
+/// Text as compared: widths of characters and white space do not count.
+pub(super) fn normalised(text: &str) -> String {
+    text.nfkc().filter(|c| !c.is_whitespace()).collect()
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// Headings and articles, so that their paragraphs know where they belong.
+    Structure,
+    Everything,
+}
+
+/// One side, prepared: an id per distinct text, and its pairs of characters sorted.
+struct Side<'c> {
+    clauses: &'c [Clause],
+    texts: Vec<u32>,
+    grams: Vec<Vec<u32>>,
+    lengths: Vec<usize>,
+    labels: Vec<Option<String>>,
+    /// The nearest heading or article at or before the clause.
+    parents: Vec<usize>,
+}
+
+struct Alignment<'c> {
+    old: Side<'c>,
+    new: Side<'c>,
+    to_old: Vec<Option<usize>>,
+    to_new: Vec<Option<usize>>,
+}
+
+/// Ids for equal things, shared by both sides.
+#[derive(Default)]
+struct Ids<K>(HashMap<K, u32>);
+
+impl<K: std::hash::Hash + Eq> Ids<K> {
+    fn of(&mut self, key: K) -> u32 {
+        let next = self.0.len() as u32;
+        *self.0.entry(key).or_insert(next)
+    }
+}
+
+const MAX_ANCHOR_DEPTH: usize = 12;
+/// A character pair that more clauses share than this says nothing about any of them.
+const MAX_SHARED_BY: usize = 48;
+const CANDIDATES: usize = 6;
+const MAX_GRAMS: usize = 4_000;
+
+impl<'c> Alignment<'c> {
+    fn new(old: &'c [Clause], new: &'c [Clause]) -> Self {
+        let mut texts = Ids::default();
+        let mut grams = Ids::default();
+        let old_side = side(old, &mut texts, &mut grams);
+        let new_side = side(new, &mut texts, &mut grams);
+        Self {
+            to_old: vec![None; new.len()],
+            to_new: vec![None; old.len()],
+            old: old_side,
+            new: new_side,
+        }
+    }
+
+    fn pair(&mut self, i: usize, j: usize) {
+        self.to_old[j] = Some(i);
+        self.to_new[i] = Some(j);
+    }
+
+    fn equal(&self, i: usize, j: usize) -> bool {
+        self.old.texts[i] == self.new.texts[j]
+    }
+
+    /// Pairs equal texts inside a stretch of both sides, in order.
+    fn anchor(&mut self, old: std::ops::Range<usize>, new: std::ops::Range<usize>, depth: usize) {
+        let (mut old, mut new) = (old, new);
+        while !old.is_empty() && !new.is_empty() && self.equal(old.start, new.start) {
+            self.pair(old.start, new.start);
+            (old.start, new.start) = (old.start + 1, new.start + 1);
+        }
+        while !old.is_empty() && !new.is_empty() && self.equal(old.end - 1, new.end - 1) {
+            self.pair(old.end - 1, new.end - 1);
+            (old.end, new.end) = (old.end - 1, new.end - 1);
+        }
+        if old.is_empty() || new.is_empty() || depth > MAX_ANCHOR_DEPTH {
+            return;
+        }
+        let anchors = self.rare_pairs(old.clone(), new.clone());
+        if anchors.is_empty() {
+            return;
+        }
+        let (mut from_old, mut from_new) = (old.start, new.start);
+        for (i, j) in anchors {
+            self.anchor(from_old..i, from_new..j, depth + 1);
+            self.pair(i, j);
+            (from_old, from_new) = (i + 1, j + 1);
+        }
+        self.anchor(from_old..old.end, from_new..new.end, depth + 1);
+    }
+
+    /// Texts that occur once on each side of the stretch; the heaviest of them that are in order.
+    fn rare_pairs(
+        &self,
+        old: std::ops::Range<usize>,
+        new: std::ops::Range<usize>,
+    ) -> Vec<(usize, usize)> {
+        let once = |side: &Side<'_>, range: std::ops::Range<usize>| {
+            let mut places: HashMap<u32, Option<usize>> = HashMap::new();
+            for at in range {
+                places
+                    .entry(side.texts[at])
+                    .and_modify(|place| *place = None)
+                    .or_insert(Some(at));
+            }
+            places
+        };
+        let in_old = once(&self.old, old);
+        let mut found: Vec<(usize, usize)> = once(&self.new, new)
+            .into_iter()
+            .filter_map(|(text, j)| Some((in_old.get(&text).copied().flatten()?, j?)))
+            .collect();
+        found.sort_by_key(|(_, j)| *j);
+        let weights: Vec<u64> = found
+            .iter()
+            .map(|(i, _)| 1 + self.old.lengths[*i] as u64)
+            .collect();
+        let stays =
+            heaviest_increasing(&found.iter().map(|(i, _)| *i).collect::<Vec<_>>(), &weights);
+        found
+            .into_iter()
+            .zip(stays)
+            .filter_map(|(pair, stays)| stays.then_some(pair))
+            .collect()
+    }
+
+    fn pair_similar(&mut self, pass: Pass) {
+        let gaps = self.gaps();
+        let index = self.index(pass);
+        let mut candidates: Vec<(u32, usize, usize)> = Vec::new();
+        for j in 0..self.to_old.len() {
+            if self.to_old[j].is_some() || !takes_part(&self.new.clauses[j], pass) {
+                continue;
+            }
+            for i in self.candidates(j, &index, &gaps, pass) {
+                if let Some(score) = self.score(i, j, &gaps) {
+                    candidates.push((score, i, j));
+                }
+            }
+        }
+        candidates.sort_by(|a, b| b.0.cmp(&a.0).then((a.2, a.1).cmp(&(b.2, b.1))));
+        for (_, i, j) in candidates {
+            if self.to_new[i].is_none() && self.to_old[j].is_none() {
+                self.pair(i, j);
+            }
+        }
+    }
+
+    /// Character pair → unpaired old clauses that have it.
+    fn index(&self, pass: Pass) -> HashMap<u32, Vec<usize>> {
+        let mut index: HashMap<u32, Vec<usize>> = HashMap::new();
+        for i in 0..self.to_new.len() {
+            if self.to_new[i].is_none() && takes_part(&self.old.clauses[i], pass) {
+                for gram in &self.old.grams[i] {
+                    index.entry(*gram).or_default().push(i);
+                }
+            }
+        }
+        index
+    }
+
+    fn candidates(
+        &self,
+        j: usize,
+        index: &HashMap<u32, Vec<usize>>,
+        gaps: &Gaps,
+        pass: Pass,
+    ) -> Vec<usize> {
+        let mut hits: HashMap<usize, u32> = HashMap::new();
+        for gram in &self.new.grams[j] {
+            for i in index
+                .get(gram)
+                .filter(|found| found.len() <= MAX_SHARED_BY)
+                .into_iter()
+                .flatten()
+            {
+                *hits.entry(*i).or_default() += 1;
+            }
+        }
+        let mut best: Vec<(u32, usize)> = hits.into_iter().map(|(i, count)| (count, i)).collect();
+        best.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        let mut found: Vec<usize> = best.into_iter().take(CANDIDATES).map(|(_, i)| i).collect();
+        // Neighbours in the same gap are looked at even if their words are all common ones.
+        for i in gaps.old_in_gap_of(j).into_iter().flatten() {
+            if self.to_new[*i].is_none()
+                && takes_part(&self.old.clauses[*i], pass)
+                && !found.contains(i)
+            {
+                found.push(*i);
+            }
+        }
+        found
+    }
+
+    /// How much two clauses are the same one; `None` if they are not.
+    fn score(&self, i: usize, j: usize, gaps: &Gaps) -> Option<u32> {
+        let (before, after) = (&self.old.clauses[i], &self.new.clauses[j]);
+        if is_heading(before) != is_heading(after) {
+            return None;
+        }
+        let equal = self.equal(i, j);
+        let similarity = if equal {
+            100
+        } else {
+            similarity(&self.old.grams[i], &self.new.grams[j])
+        };
+        let same_gap = gaps.of_old[i] == gaps.of_new[j];
+        let same_label = self.old.labels[i].is_some() && self.old.labels[i] == self.new.labels[j];
+        let (old_parent, new_parent) = (self.old.parents[i], self.new.parents[j]);
+        let same_parent =
+            old_parent != i && new_parent != j && self.to_old[new_parent] == Some(old_parent);
+        let beside = |i: Option<usize>, j: Option<usize>| match (i, j) {
+            (Some(i), Some(j)) => j < self.to_old.len() && self.to_old[j] == Some(i),
+            _ => false,
+        };
+        let neighbour =
+            beside(i.checked_sub(1), j.checked_sub(1)) || beside(Some(i + 1), Some(j + 1));
+        let length = self.old.lengths[i].min(self.new.lengths[j]);
+        let needed = match (same_gap || same_parent, same_label) {
+            (true, true) => 30,
+            (true, false) => 45,
+            // Far away only what is long enough not to be alike by chance.
+            (false, _) if length < 8 => 101,
+            (false, true) => 55,
+            (false, false) => 62,
+        };
+        if similarity < needed {
+            return None;
+        }
+        let bonus = |holds: bool, points: u32| if holds { points } else { 0 };
+        Some(
+            similarity
+                + bonus(equal, 40)
+                + bonus(same_label, 12)
+                + bonus(same_gap, 10)
+                + bonus(same_parent, 14)
+                + bonus(neighbour, 8)
+                + bonus(before.kind == after.kind, 10),
+        )
+    }
+
+    /// Numbers the stretches between pairs that are in order, on both sides.
+    fn gaps(&self) -> Gaps {
+        let matched: Vec<(usize, usize)> = self
+            .to_old
+            .iter()
+            .enumerate()
+            .filter_map(|(j, i)| Some(((*i)?, j)))
+            .collect();
+        let weights: Vec<u64> = matched
+            .iter()
+            .map(|(i, _)| 1 + self.old.lengths[*i] as u64)
+            .collect();
+        let stays = heaviest_increasing(
+            &matched.iter().map(|(i, _)| *i).collect::<Vec<_>>(),
+            &weights,
+        );
+        let mut gaps = Gaps {
+            of_old: vec![0; self.to_new.len()],
+            of_new: vec![0; self.to_old.len()],
+            old_free: HashMap::new(),
+        };
+        let backbone = matched
+            .iter()
+            .zip(&stays)
+            .filter(|(_, stays)| **stays)
+            .map(|(pair, _)| *pair);
+        let (mut from_old, mut from_new) = (0, 0);
+        let ends = backbone.chain([(self.to_new.len(), self.to_old.len())]);
+        for (number, (i, j)) in ends.enumerate() {
+            gaps.of_old[from_old..i].fill(number);
+            gaps.of_new[from_new..j].fill(number);
+            let free: Vec<usize> = (from_old..i)
+                .filter(|i| self.to_new[*i].is_none())
+                .collect();
+            if free.len() <= Gaps::SMALL && j - from_new <= Gaps::SMALL {
+                gaps.old_free.insert(number, free);
+            }
+            (from_old, from_new) = (
+                (i + 1).min(self.to_new.len()),
+                (j + 1).min(self.to_old.len()),
+            );
+        }
+        gaps
+    }
+}
+
+struct Gaps {
+    of_old: Vec<usize>,
+    of_new: Vec<usize>,
+    /// The unpaired old clauses of each gap that is small enough to try all pairs.
+    old_free: HashMap<usize, Vec<usize>>,
+}
+
+impl Gaps {
+    const SMALL: usize = 16;
+
+    fn old_in_gap_of(&self, j: usize) -> Option<&Vec<usize>> {
+        self.old_free.get(&self.of_new[j])
+    }
+}
+
+fn side<'c>(
+    clauses: &'c [Clause],
+    texts: &mut Ids<String>,
+    grams: &mut Ids<(char, char)>,
+) -> Side<'c> {
+    let mut side = Side {
+        clauses,
+        texts: Vec::new(),
+        grams: Vec::new(),
+        lengths: Vec::new(),
+        labels: Vec::new(),
+        parents: Vec::new(),
+    };
+    let mut parent = 0;
+    for (at, clause) in clauses.iter().enumerate() {
+        let text = normalised(clause.body());
+        let chars: Vec<char> = text
+            .chars()
+            .filter(|c| c.is_alphanumeric())
+            .flat_map(char::to_lowercase)
+            .collect();
+        let mut pairs: Vec<u32> = chars
+            .windows(2)
+            .take(MAX_GRAMS)
+            .map(|pair| grams.of((pair[0], pair[1])))
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        let label = clause.label.as_deref().map(label::normalised);
+        if is_heading(clause) || clause.kind == ClauseKind::Article {
+            parent = at;
+        }
+        // Clauses that are nothing but a label are equal if the labels are.
+        let key = if text.is_empty() {
+            format!("\0{}", label.as_deref().unwrap_or_default())
+        } else {
+            text
+        };
+        side.texts.push(texts.of(key));
+        side.lengths.push(chars.len());
+        side.grams.push(pairs);
+        side.labels.push(label);
+        side.parents.push(parent);
+    }
+    side
+}
+
+fn is_heading(clause: &Clause) -> bool {
+    clause.heading.is_some()
+        || matches!(
+            clause.kind,
+            ClauseKind::Part | ClauseKind::Chapter | ClauseKind::Section
+        )
+}
+
+fn takes_part(clause: &Clause, pass: Pass) -> bool {
+    pass == Pass::Everything || is_heading(clause) || clause.kind == ClauseKind::Article
+}
+
+/// 0 to 100: the share of pairs in common, or how much of the shorter text is in the longer one.
+fn similarity(a: &[u32], b: &[u32]) -> u32 {
+    const MIN_CONTAINED: usize = 10;
+    let shorter = a.len().min(b.len());
+    if shorter == 0 {
+        return 0;
+    }
+    let shared = in_common(a, b);
+    let dice = 200 * shared / (a.len() + b.len());
+    let contained = 100 * shared / shorter;
+    let by_containment = if shorter >= MIN_CONTAINED && contained >= 75 {
+        contained * 8 / 10
+    } else {
+        0
+    };
+    dice.max(by_containment) as u32
+}
+
+fn in_common(a: &[u32], b: &[u32]) -> usize {
+    let (mut i, mut j, mut count) = (0, 0, 0);
+    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
+        match x.cmp(y) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                count += 1;
+                i += 1;
+                j += 1;
+            }
+        }
+    }
+    count
+}
+
+/// Marks the increasing subsequence with the largest sum of weights. All values are distinct.
+fn heaviest_increasing(values: &[usize], weights: &[u64]) -> Vec<bool> {
+    let size = values.iter().max().map_or(0, |max| max + 1);
+    // A Fenwick tree over the values: the best sum that ends at or below a value, and where.
+    let mut tree: Vec<(u64, Option<usize>)> = vec![(0, None); size + 1];
+    let mut before: Vec<Option<usize>> = vec![None; values.len()];
+    let mut best: (u64, Option<usize>) = (0, None);
+    for (at, (&value, &weight)) in values.iter().zip(weights).enumerate() {
+        let mut below: (u64, Option<usize>) = (0, None);
+        let mut node = value;
+        while node > 0 {
+            below = below.max(tree[node]);
+            node &= node - 1;
+        }
+        before[at] = below.1;
+        let sum = (below.0 + weight, Some(at));
+        best = best.max(sum);
+        let mut node = value + 1;
+        while node <= size {
+            tree[node] = tree[node].max(sum);
+            node += node & node.wrapping_neg();
+        }
+    }
+    let mut marked = vec![false; values.len()];
+    let mut last = best.1;
+    while let Some(at) = last {
+        marked[at] = true;
+        last = before[at];
+    }
+    marked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_heaviest_order_keeps_the_long_clause_in_place() {
+        assert_eq!(
+            heaviest_increasing(&[0, 3, 1, 2], &[1, 100, 1, 1]),
+            [true, true, false, false]
+        );
+        assert_eq!(
+            heaviest_increasing(&[0, 3, 1, 2], &[1, 1, 1, 1]),
+            [true, false, true, true]
+        );
+        assert_eq!(heaviest_increasing(&[], &[]), Vec::<bool>::new());
+    }
+}

@@ -1,0 +1,251 @@
+//! Lines to paragraphs, and paragraphs to headings: for formats that say neither.
+//!
+//! `join` is called by the text and PDF readers, `promote_headings` for every document.
+//! Invariant: only white space is lost. Weakness: judged by line length, indent and labels; a wrapped
+//! line that is full to the margin and ends in a full stop may be joined with the next paragraph.
+
+use crate::document::{Block, Document, Inline, plain};
+use crate::inlines::space_between;
+use crate::label::{self, LabelKind};
+
+/// A line with its horizontal place. For plain text one character is one unit (two for Chinese).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Line {
+    pub(crate) text: String,
+    pub(crate) left: f64,
+    pub(crate) right: f64,
+    /// Width of a Chinese character in the same unit.
+    pub(crate) em: f64,
+    /// A paragraph starts here whatever the text says (blank line, gap, other size).
+    pub(crate) starts: bool,
+}
+
+impl Line {
+    pub(crate) fn of_text(text: &str) -> Self {
+        let width = |s: &str| {
+            s.chars()
+                .map(|c| if label::is_cjk(c) { 2.0 } else { 1.0 })
+                .sum::<f64>()
+        };
+        let trimmed = text.trim();
+        let left = width(text.strip_suffix(text.trim_start()).unwrap_or_default());
+        Self {
+            text: trimmed.to_owned(),
+            left,
+            right: left + width(trimmed),
+            em: 2.0,
+            starts: false,
+        }
+    }
+}
+
+/// Paragraphs of consecutive lines. A line without text ends a paragraph.
+pub(crate) fn join(lines: &[Line]) -> Vec<Block> {
+    let margin = right_margin(lines);
+    let body_left = usual_left(lines);
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut current = String::new();
+    let mut previous: Option<&Line> = None;
+    for line in lines {
+        if line.text.is_empty() {
+            previous = None;
+            continue;
+        }
+        let starts = match previous {
+            None => true,
+            Some(before) => line.starts || starts_paragraph(before, line, margin, body_left),
+        };
+        if starts {
+            push_paragraph(&mut current, &mut blocks);
+        }
+        append(&mut current, &line.text);
+        previous = Some(line);
+    }
+    push_paragraph(&mut current, &mut blocks);
+    blocks
+}
+
+/// Chapters become headings, and the first short line of a format without headings the title.
+pub(crate) fn promote_headings(document: &mut Document) {
+    let has_parts = document
+        .blocks
+        .iter()
+        .any(|block| chapter_kind(block) == Some(LabelKind::Part));
+    let has_headings = document
+        .blocks
+        .iter()
+        .any(|block| matches!(block, Block::Heading { .. }));
+    for block in &mut document.blocks {
+        let Some(kind) = chapter_kind(block) else {
+            continue;
+        };
+        let level = match kind {
+            LabelKind::Part => 2,
+            LabelKind::Chapter => 2 + u8::from(has_parts),
+            _ => 3 + u8::from(has_parts),
+        };
+        if let Block::Paragraph { inlines } = block {
+            *block = Block::Heading {
+                level,
+                inlines: std::mem::take(inlines),
+            };
+        }
+    }
+    if has_headings
+        || matches!(
+            document.format,
+            crate::Format::Markdown | crate::Format::Html
+        )
+    {
+        return;
+    }
+    if let Some(Block::Paragraph { inlines }) = document.blocks.first_mut()
+        && is_title(&plain(inlines))
+    {
+        let inlines = std::mem::take(inlines);
+        document.blocks[0] = Block::Heading { level: 1, inlines };
+    }
+}
+
+fn chapter_kind(block: &Block) -> Option<LabelKind> {
+    const MAX_HEADING_CHARS: usize = 40;
+    let Block::Paragraph { inlines } = block else {
+        return None;
+    };
+    let text = plain(inlines);
+    let found = label::label(&text, false)?;
+    let is_short = found.rest.chars().count() <= MAX_HEADING_CHARS
+        && !found.rest.ends_with(['。', '；', '：']);
+    (matches!(
+        found.kind,
+        LabelKind::Part | LabelKind::Chapter | LabelKind::Section
+    ) && is_short)
+        .then_some(found.kind)
+}
+
+fn is_title(text: &str) -> bool {
+    const MAX_TITLE_CHARS: usize = 60;
+    text.chars().count() <= MAX_TITLE_CHARS
+        && label::label(text, false).is_none()
+        && !text.ends_with(['。', '；', '：', '，', '.', ':', ',', ';', '!', '?'])
+}
+
+fn starts_paragraph(before: &Line, line: &Line, margin: f64, body_left: f64) -> bool {
+    if label::label(&line.text, false).is_some_and(|l| is_certain(l.kind, &line.text))
+        || is_bullet(&line.text)
+    {
+        return true;
+    }
+    let is_han = line.text.chars().any(label::is_han);
+    // Chinese sets to the full width; English leaves room for the next word.
+    let first_word = line
+        .text
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .count() as f64;
+    let room = if is_han {
+        2.0 * line.em
+    } else {
+        (first_word + 2.0) * line.em * 0.6
+    };
+    let is_short = before.right < margin - room;
+    let ends = before.text.ends_with([
+        '。', '！', '？', '；', '：', '.', '!', '?', ':', ';', '”', '）', ')',
+    ]);
+    let indented = line.left > before.left + line.em * 1.2 && line.left > body_left + line.em * 1.2;
+    (is_short && (ends || is_han || before.right < margin * 0.6)) || (indented && (ends || is_han))
+}
+
+/// Labels that a wrapped line hardly ever starts with by accident.
+fn is_certain(kind: LabelKind, text: &str) -> bool {
+    !matches!(
+        kind,
+        LabelKind::Decimal(_) | LabelKind::Number | LabelKind::Letter
+    ) || text.chars().nth(1) != Some(')')
+}
+
+fn is_bullet(text: &str) -> bool {
+    let mut chars = text.chars();
+    matches!(
+        chars.next(),
+        Some('•' | '●' | '■' | '◆' | '·' | '-' | '*' | '–' | '▪' | '○')
+    ) && chars.next().is_some_and(char::is_whitespace)
+}
+
+/// The place that most full lines reach: the tenth-widest of a hundred.
+fn right_margin(lines: &[Line]) -> f64 {
+    let mut ends: Vec<f64> = lines
+        .iter()
+        .filter(|line| !line.text.is_empty())
+        .map(|line| line.right)
+        .collect();
+    ends.sort_by(f64::total_cmp);
+    ends.get(ends.len().saturating_sub(1 + ends.len() / 10))
+        .copied()
+        .unwrap_or(0.0)
+}
+
+fn usual_left(lines: &[Line]) -> f64 {
+    let mut starts: Vec<f64> = lines
+        .iter()
+        .filter(|line| !line.text.is_empty())
+        .map(|line| line.left)
+        .collect();
+    starts.sort_by(f64::total_cmp);
+    starts.get(starts.len() / 3).copied().unwrap_or(0.0)
+}
+
+fn append(paragraph: &mut String, text: &str) {
+    if let (Some(before), Some(after)) = (paragraph.chars().last(), text.chars().next())
+        && space_between(before, after)
+    {
+        paragraph.push(' ');
+    }
+    paragraph.push_str(text);
+}
+
+fn push_paragraph(text: &mut String, blocks: &mut Vec<Block>) {
+    if !text.is_empty() {
+        blocks.push(Block::Paragraph {
+            inlines: vec![Inline::Text(std::mem::take(text))],
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn joined(text: &str) -> Vec<String> {
+        let lines: Vec<Line> = text.lines().map(Line::of_text).collect();
+        join(&lines)
+            .iter()
+            .map(|block| match block {
+                Block::Paragraph { inlines } => plain(inlines),
+                _ => String::new(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_paragraph_per_line_stays_a_paragraph_per_line() {
+        let text = "差旅费管理办法\n第一条 为了规范差旅费的管理，制定本办法。\n第二条 本办法适用于全体员工。\n（一）正式员工；\n（二）实习生。";
+        assert_eq!(joined(text), text.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn wrapped_lines_are_joined() {
+        let english = "Employees may claim the cost of travel that was approved before the\ntrip started. Claims need receipts and are filed within thirty days of\nreturn.\n\nNext paragraph.";
+        assert_eq!(joined(english).len(), 2);
+        let chinese = "第一条 员工因公出差发生的交通费、住宿费和伙食补助费，按照本办法规定的标\n准报销，超出标准的部分由个人承担。\n第二条 略。";
+        assert_eq!(
+            joined(chinese),
+            [
+                "第一条 员工因公出差发生的交通费、住宿费和伙食补助费，按照本办法规定的标准报销，超出标准的部分由个人承担。",
+                "第二条 略。"
+            ]
+        );
+    }
+}
