@@ -25,7 +25,7 @@ words! {
     /// What happens to a notice.
     "notice event" NoticeEvent {
         /// Every obligation of the audience is written.
-        Expanded = "open",
+        Expanded = "expand",
         Close = "close",
         Cancel = "cancel",
         Supersede = "supersede",
@@ -154,10 +154,11 @@ pub enum Inherited {
     Closed(CloseReason),
 }
 
-/// A major change asks everyone anew; a minor one asks only who had not settled the old version.
-/// `reason` is that of a closed obligation.
+/// A major change asks everyone anew; a minor one asks only who had not settled the old version, and who settled less
+/// than the new notice requires. `reason` is that of a closed obligation.
 pub const fn succession(
     change: ChangeKind,
+    requirement: Requirement,
     old: ObligationState,
     reason: Option<CloseReason>,
 ) -> Succession {
@@ -168,14 +169,16 @@ pub const fn succession(
         | ObligationState::Superseded
         | ObligationState::Closed => None,
     };
-    let new = match (change, old, reason) {
-        (ChangeKind::Minor, ObligationState::Acknowledged, _) => Inherited::Acknowledged,
-        (ChangeKind::Minor, ObligationState::Exempted, _) => Inherited::Exempted,
-        (
-            ChangeKind::Minor,
-            ObligationState::Closed,
-            Some(reason @ (CloseReason::Read | CloseReason::Informed)),
-        ) => Inherited::Closed(reason),
+    let new = match (change, old) {
+        (ChangeKind::Minor, ObligationState::Acknowledged) => Inherited::Acknowledged,
+        (ChangeKind::Minor, ObligationState::Exempted) => Inherited::Exempted,
+        (ChangeKind::Minor, ObligationState::Closed) => match (reason, requirement) {
+            (Some(reason @ CloseReason::Read), Requirement::Read | Requirement::Inform)
+            | (Some(reason @ CloseReason::Informed), Requirement::Inform) => {
+                Inherited::Closed(reason)
+            }
+            _ => Inherited::Owes,
+        },
         _ => Inherited::Owes,
     };
     Succession { old: event, new }
@@ -189,22 +192,56 @@ mod tests {
     #[test]
     fn a_major_change_asks_everyone_anew() {
         for state in ObligationState::ALL {
-            let succession = succession(ChangeKind::Major, *state, Some(CloseReason::Read));
+            let succession = succession(
+                ChangeKind::Major,
+                Requirement::Read,
+                *state,
+                Some(CloseReason::Read),
+            );
             assert_eq!(succession.new, Inherited::Owes);
         }
     }
 
     #[test]
     fn a_minor_change_carries_a_confirmation_forward_and_supersedes_what_is_open() {
-        let confirmed = succession(ChangeKind::Minor, ObligationState::Acknowledged, None);
+        let confirmed = succession(
+            ChangeKind::Minor,
+            Requirement::Confirm,
+            ObligationState::Acknowledged,
+            None,
+        );
         assert_eq!(
             (confirmed.old, confirmed.new),
             (None, Inherited::Acknowledged)
         );
-        let open = succession(ChangeKind::Minor, ObligationState::Pending, None);
+        let open = succession(
+            ChangeKind::Minor,
+            Requirement::Confirm,
+            ObligationState::Pending,
+            None,
+        );
         assert_eq!(
             (open.old, open.new),
             (Some(ObligationEvent::Supersede), Inherited::Owes)
+        );
+    }
+
+    #[test]
+    fn having_read_is_not_carried_into_a_notice_that_wants_a_confirmation() {
+        let read = |requirement| {
+            let reason = Some(CloseReason::Read);
+            succession(
+                ChangeKind::Minor,
+                requirement,
+                ObligationState::Closed,
+                reason,
+            )
+            .new
+        };
+        assert_eq!(read(Requirement::Confirm), Inherited::Owes);
+        assert_eq!(
+            read(Requirement::Read),
+            Inherited::Closed(CloseReason::Read)
         );
     }
 
@@ -237,9 +274,10 @@ mod tests {
         #[test]
         fn what_a_succession_does_to_the_old_obligation_is_allowed(
             change in prop::sample::select(ChangeKind::ALL),
+            requirement in prop::sample::select(Requirement::ALL),
             old in prop::sample::select(ObligationState::ALL),
         ) {
-            if let Some(event) = succession(change, old, None).old {
+            if let Some(event) = succession(change, requirement, old, None).old {
                 prop_assert!(old.next(event).is_ok());
             }
         }

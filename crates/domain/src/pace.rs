@@ -2,8 +2,8 @@
 //!
 //! The dispatcher keeps one `PaceLog` per lane, stores it as text with the lane's row and asks it before every batch.
 //! Invariant: no closed interval as long as the window holds more than `limit` granted sends, also across restarts.
-//! The log holds at most 65 entries whatever the limit: above 64 it works in steps of a 64th of the window and rounds
-//! every send up to the next step, which costs at most 1/64 of the rate.
+//! The log holds at most 66 entries whatever the limit: above 64 it works in steps of about a 64th of the window and
+//! rounds every send up to the next step, which costs that much of the rate, under 2 % for windows of 100 ms and more.
 //! Weakness: it believes the node's clock; two nodes with clocks apart must not work the same lane at once (lease).
 
 use std::collections::VecDeque;
@@ -45,7 +45,7 @@ impl Pace {
         if self.limit <= 64 {
             1
         } else {
-            (self.window_millis() / 64).max(1)
+            self.window_millis() / 64 + 1
         }
     }
 }

@@ -122,14 +122,14 @@ impl FromStr for UnixMillis {
 
 /// The name of a known IANA time zone, for example `Asia/Shanghai`.
 ///
-/// Invariant: the name was found in the bundled zone database when this value was made.
+/// Invariant: the name was found in the zone database (the system's, else the bundled one) when this value was made.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TimeZoneName {
     name: String,
     zone: TimeZone,
 }
 
-/// A name that the bundled zone database does not hold.
+/// A name that the zone database does not hold.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("\"{0}\" is no known time zone; use a name like Asia/Shanghai or Europe/Berlin")]
 pub struct UnknownTimeZone(pub String);
