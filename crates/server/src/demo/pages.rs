@@ -1,0 +1,1 @@
+//! The demo's own addresses: the printed entry link and the clock.
