@@ -9,16 +9,19 @@
 //! A channel is one folder here and one line in [`registry`].
 
 mod channel;
+pub mod codes;
+mod login;
 mod mail;
 mod message;
 mod outcome;
 pub mod registry;
-mod robot;
+pub mod robot;
 
 pub use channel::{BoxFuture, Channel, ChannelKind, Limits};
 pub use dingtalk::RobotMessage as RawRobot;
-pub use mail::{MailConfig, MailTls};
-pub use message::{Fact, Link, Mention, Mentions, Message, Para, Post, Recipient};
+pub use login::{DingTalkLogin, LoginSettings};
+pub use mail::{MailConfig, MailSettings, MailTls};
+pub use message::{Fact, Link, LinkTo, Mention, Mentions, Message, Para, Post, Recipient};
 pub use outcome::{CheckReport, Finding, Level, Outcome, Why};
-pub use registry::{ChannelConfig, ConfigError, open};
-pub use robot::RobotChannelConfig;
+pub use registry::{Broken, ChannelConfig, ConfigError, Registry, RegistryConfig, open};
+pub use robot::RobotSettings;

@@ -3,6 +3,8 @@
 //! Callers build a [`Post`]; each channel renders it in its own way.
 //! Invariant: all texts are already in the reader's language and plain, without markup.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use yuezhi_domain::{DeliveryKind, Language, UnixMillis};
 
@@ -13,7 +15,10 @@ use crate::RawRobot;
 pub struct Post {
     /// The same for every attempt: platforms that can, show one message per key. A UUID or alike.
     pub key: String,
-    pub message: Message,
+    /// Shared by all who get the same words.
+    pub message: Arc<Message>,
+    /// This person's own address in place of the first link's.
+    pub personal_url: Option<String>,
     /// The person, on personal channels.
     pub recipient: Option<Recipient>,
     /// Who is to be pointed at, on group channels.
@@ -98,6 +103,31 @@ pub struct Mention {
     pub name: String,
     pub dingtalk_user_id: Option<String>,
     pub mobile: Option<String>,
+}
+
+impl Post {
+    /// The message's links with this person's own address in the first.
+    pub fn links(&self) -> impl ExactSizeIterator<Item = LinkTo<'_>> {
+        self.message
+            .links
+            .iter()
+            .enumerate()
+            .map(|(index, link)| LinkTo {
+                label: &link.label,
+                url: self
+                    .personal_url
+                    .as_deref()
+                    .filter(|_| index == 0)
+                    .unwrap_or(&link.url),
+            })
+    }
+}
+
+/// A link as one person gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkTo<'a> {
+    pub label: &'a str,
+    pub url: &'a str,
 }
 
 impl Message {

@@ -143,9 +143,12 @@ fn mention_tail(message: &RobotMessage, at: &At) -> String {
             tail.push_str(who);
         }
     }
-    if !tail.is_empty() && !matches!(message, RobotMessage::Text { .. }) {
-        tail.insert(0, '\n');
-        tail.insert(0, '\n');
+    match message {
+        _ if tail.is_empty() => {}
+        // A text of several lines ends in a line of mentions.
+        RobotMessage::Text { content } if content.contains('\n') => tail.replace_range(..1, "\n"),
+        RobotMessage::Text { .. } => {}
+        _ => tail.replace_range(..1, "\n\n"),
     }
     tail
 }

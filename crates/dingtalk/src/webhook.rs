@@ -9,6 +9,8 @@ use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
+use crate::http::Endpoints;
+
 /// Reads webhook addresses.
 #[derive(Debug, Clone, Copy)]
 pub struct Webhook;
@@ -44,6 +46,11 @@ impl Webhook {
     /// Takes a whole address (with quotes, spaces, line breaks, a stale `&timestamp=…&sign=…`), a
     /// `curl '…'` line, or the bare access token.
     pub fn parse(pasted: &str) -> Result<WebhookParts, WebhookError> {
+        Self::parse_at(pasted, &Endpoints::default().oapi)
+    }
+
+    /// As [`Webhook::parse`]; a bare access token belongs to the host `oapi`.
+    pub fn parse_at(pasted: &str, oapi: &Url) -> Result<WebhookParts, WebhookError> {
         let text = unquoted(pasted);
         if text.is_empty() {
             return Err(WebhookError::Empty);
@@ -58,7 +65,7 @@ impl Webhook {
         if !is_token(token) {
             return Err(WebhookError::Unreadable);
         }
-        let base = Url::parse("https://oapi.dingtalk.com/robot/send").expect("a constant URL");
+        let base = Endpoints::at(oapi, "/robot/send");
         Ok(WebhookParts {
             base,
             access_token: token.into(),

@@ -129,6 +129,8 @@ pub enum WarningCode {
     ContentsLeftOut,
     /// Running headers, footers and page numbers were left out.
     RunningHeadsLeftOut,
+    /// Characters of the PDF whose font does not say what they are (bullets, mostly).
+    CharactersUnreadable,
     /// A page of the PDF could not be read; `count` is its number.
     PageUnreadable,
     /// A page of the PDF is only a picture; `count` is its number.

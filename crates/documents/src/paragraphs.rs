@@ -154,8 +154,9 @@ fn starts_paragraph(before: &Line, line: &Line, margin: f64, body_left: f64) -> 
     let ends = before.text.ends_with([
         '。', '！', '？', '；', '：', '.', '!', '?', ':', ';', '”', '）', ')',
     ]);
-    let indented = line.left > before.left + line.em * 1.2 && line.left > body_left + line.em * 1.2;
-    (is_short && (ends || is_han || before.right < margin * 0.6)) || (indented && (ends || is_han))
+    let from_body = line.left > body_left + line.em * 1.2;
+    let indented = from_body && (ends || (is_han && line.left > before.left + line.em * 1.2));
+    (is_short && (ends || is_han || before.right < margin * 0.6)) || indented
 }
 
 /// Labels that a wrapped line hardly ever starts with by accident.
@@ -194,7 +195,7 @@ fn usual_left(lines: &[Line]) -> f64 {
         .map(|line| line.left)
         .collect();
     starts.sort_by(f64::total_cmp);
-    starts.get(starts.len() / 3).copied().unwrap_or(0.0)
+    starts.get(starts.len() / 10).copied().unwrap_or(0.0)
 }
 
 fn append(paragraph: &mut String, text: &str) {

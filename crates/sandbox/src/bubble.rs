@@ -13,30 +13,55 @@ use crate::world::World;
 pub(crate) fn draw(world: &World, message: &Message, reader: &str) -> String {
     let mentions = Mentions::of(world, message, reader);
     match &message.content {
-        Content::Text { text } => format!(r#"<div class="text">{}</div>"#, mentions.mark(&link_up(text), true)),
-        Content::Link { title, text, url, picture } => draw_link(title, text, url, picture.as_deref()),
+        Content::Text { text } => format!(
+            r#"<div class="text">{}</div>"#,
+            mentions.mark(&link_up(text), true)
+        ),
+        Content::Link {
+            title,
+            text,
+            url,
+            picture,
+        } => draw_link(title, text, url, picture.as_deref()),
         Content::Markdown { text, .. } => {
             let html = markdown::to_html(text, &|escaped| mentions.mark(escaped, false));
             format!(r#"<div class="md">{html}</div>"#)
         }
-        Content::ActionCard { text, layout, buttons, .. } => {
+        Content::ActionCard {
+            text,
+            layout,
+            buttons,
+            ..
+        } => {
             let html = markdown::to_html(text, &|escaped| mentions.mark(escaped, false));
             draw_action_card(&html, *layout, buttons)
         }
         Content::FeedCard { links } => draw_feed(links),
         Content::Image { url } => match picture(url) {
-            Some(url) => format!(r#"<img class="shot" loading="lazy" alt="" src="{}">"#, escape(url.as_str())),
+            Some(url) => format!(
+                r#"<img class="shot" loading="lazy" alt="" src="{}">"#,
+                escape(url.as_str())
+            ),
             None => r#"<span class="shot none"></span>"#.into(),
         },
         Content::File { name, file_type } => {
             let (name, kind) = (escape(name), escape(&file_type.to_uppercase()));
-            format!(r#"<div class="file"><span class="kind">{kind}</span><span class="name">{name}</span></div>"#)
+            format!(
+                r#"<div class="file"><span class="kind">{kind}</span><span class="name">{name}</span></div>"#
+            )
         }
         Content::Audio { duration_ms } => {
-            format!(r#"<div class="text audio"><i></i>{}″</div>"#, duration_ms.div_ceil(1_000))
+            format!(
+                r#"<div class="text audio"><i></i>{}″</div>"#,
+                duration_ms.div_ceil(1_000)
+            )
         }
         Content::Video { duration_s } => {
-            format!(r#"<div class="shot none video"><b></b><em>{}:{:02}</em></div>"#, duration_s / 60, duration_s % 60)
+            format!(
+                r#"<div class="shot none video"><b></b><em>{}:{:02}</em></div>"#,
+                duration_s / 60,
+                duration_s % 60
+            )
         }
     }
 }
@@ -50,18 +75,29 @@ struct Mentions {
 
 impl Mentions {
     fn of(world: &World, message: &Message, reader: &str) -> Self {
-        let people = message.mentions.iter().filter_map(|userid| world.person(userid));
+        let people = message
+            .mentions
+            .iter()
+            .filter_map(|userid| world.person(userid));
         let mut names: Vec<_> = people
             .flat_map(|person| {
                 let (name, is_reader) = (escape(&person.name), person.userid == reader);
-                [&person.mobile, &person.userid, &person.name]
-                    .map(|written| (format!("@{}", escape(written)), format!("@{name}"), is_reader))
+                [&person.mobile, &person.userid, &person.name].map(|written| {
+                    (
+                        format!("@{}", escape(written)),
+                        format!("@{name}"),
+                        is_reader,
+                    )
+                })
             })
             .filter(|(written, ..)| written.chars().count() > 1)
             .collect();
         // A longer id first, so that @ann1 is not taken for @ann.
         names.sort_by_key(|(written, ..)| std::cmp::Reverse(written.len()));
-        Self { names, all: message.at_all }
+        Self {
+            names,
+            all: message.at_all,
+        }
     }
 
     fn mark(&self, escaped: &str, highlight: bool) -> String {
@@ -75,7 +111,9 @@ impl Mentions {
         while let Some((before, from)) = split_before(rest, '@') {
             html.push_str(before);
             if let Some((after, name, is_reader)) =
-                self.names.iter().find_map(|(written, name, is_reader)| Some((from.strip_prefix(written.as_str())?, name, is_reader)))
+                self.names.iter().find_map(|(written, name, is_reader)| {
+                    Some((from.strip_prefix(written.as_str())?, name, is_reader))
+                })
             {
                 html.push_str(&span(name, *is_reader));
                 rest = after;
@@ -106,12 +144,17 @@ fn link_up(text: &str) -> String {
     while let Some(at) = rest.find("http").filter(|_| !rest.is_empty()) {
         let (before, from) = rest.split_at(at);
         html.push_str(&escape(before));
-        let is_end = |letter: char| letter.is_whitespace() || "<>\"'，。；：！？、）》】”’".contains(letter);
+        let is_end =
+            |letter: char| letter.is_whitespace() || "<>\"'，。；：！？、）》】”’".contains(letter);
         let end = from.find(is_end).unwrap_or(from.len());
         let (address, after) = from.split_at(end);
         match openable(address).filter(|_| address.contains("://")) {
             Some(url) => {
-                html.push_str(&format!(r#"<a href="{}">{}</a>"#, escape(url.as_str()), escape(address).replace('@', "&#64;")));
+                html.push_str(&format!(
+                    r#"<a href="{}">{}</a>"#,
+                    escape(url.as_str()),
+                    escape(address).replace('@', "&#64;")
+                ));
                 rest = after;
             }
             None => {
@@ -127,7 +170,12 @@ fn link_up(text: &str) -> String {
 fn draw_link(title: &str, text: &str, url: &str, thumbnail: Option<&str>) -> String {
     let image = thumbnail.and_then(picture).map_or_else(
         || r#"<span class="thumb none"></span>"#.to_owned(),
-        |url| format!(r#"<img class="thumb" loading="lazy" alt="" src="{}">"#, escape(url.as_str())),
+        |url| {
+            format!(
+                r#"<img class="thumb" loading="lazy" alt="" src="{}">"#,
+                escape(url.as_str())
+            )
+        },
     );
     let (title, text) = (escape(title), escape(text));
     let inside = format!(r#"<b>{title}</b><span class="body"><span>{text}</span>{image}</span>"#);
@@ -140,15 +188,25 @@ fn draw_action_card(html: &str, layout: Layout, buttons: &[Button]) -> String {
         Layout::Vertical => "vertical",
         Layout::Horizontal => "horizontal",
     };
-    let buttons: String = buttons.iter().map(|button| anchor("button", &button.url, &escape(&button.title))).collect();
-    format!(r#"<div class="card {class}"><div class="md">{html}</div><div class="buttons">{buttons}</div></div>"#)
+    let buttons: String = buttons
+        .iter()
+        .map(|button| anchor("button", &button.url, &escape(&button.title)))
+        .collect();
+    format!(
+        r#"<div class="card {class}"><div class="md">{html}</div><div class="buttons">{buttons}</div></div>"#
+    )
 }
 
 fn draw_feed(links: &[FeedLink]) -> String {
     let rows = links.iter().enumerate().map(|(at, link)| {
         let image = picture(&link.picture).map_or_else(
             || r#"<span class="pic none"></span>"#.to_owned(),
-            |url| format!(r#"<img class="pic" loading="lazy" alt="" src="{}">"#, escape(url.as_str())),
+            |url| {
+                format!(
+                    r#"<img class="pic" loading="lazy" alt="" src="{}">"#,
+                    escape(url.as_str())
+                )
+            },
         );
         let inside = format!("<span>{}</span>{image}", escape(&link.title));
         anchor(if at == 0 { "lead" } else { "row" }, &link.url, &inside)
@@ -159,7 +217,10 @@ fn draw_feed(links: &[FeedLink]) -> String {
 /// A link, or the same without an address where a tap must lead nowhere.
 fn anchor(class: &str, url: &str, inside: &str) -> String {
     match openable(url) {
-        Some(url) => format!(r#"<a class="{class}" href="{}">{inside}</a>"#, escape(url.as_str())),
+        Some(url) => format!(
+            r#"<a class="{class}" href="{}">{inside}</a>"#,
+            escape(url.as_str())
+        ),
         None => format!(r#"<span class="{class} dead">{inside}</span>"#),
     }
 }

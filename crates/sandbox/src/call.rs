@@ -29,7 +29,10 @@ pub(crate) struct Call {
 impl Call {
     /// The first value of a query parameter; `+` means a space, as everywhere on the web.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -38,9 +41,14 @@ impl Call {
 
     /// oapi takes JSON as well as forms, in which nested values are JSON strings.
     pub(crate) fn legacy_body(&self) -> Value {
-        if self.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded")) {
+        if self
+            .header("content-type")
+            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+        {
             let pairs = url::form_urlencoded::parse(&self.body);
-            return pairs.map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect();
+            return pairs
+                .map(|(key, value)| (key.into_owned(), Value::from(value.into_owned())))
+                .collect();
         }
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
@@ -55,10 +63,20 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             |ConnectInfo(peer)| peer.address.ip().to_canonical(),
         );
         let path = request.uri().path().to_owned();
-        let query = url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned();
+        let query =
+            url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
+                .into_owned();
         let (query, headers) = (query.collect(), request.headers().clone());
-        let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { path, query, headers, body, peer })
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(IntoResponse::into_response)?;
+        Ok(Self {
+            path,
+            query,
+            headers,
+            body,
+            peer,
+        })
     }
 }
 
@@ -73,7 +91,11 @@ pub(crate) struct LegacyRefusal {
 
 impl LegacyRefusal {
     pub(crate) fn new(errcode: i64, errmsg: impl Into<String>) -> Self {
-        Self { errcode, errmsg: errmsg.into(), sub: None }
+        Self {
+            errcode,
+            errmsg: errmsg.into(),
+            sub: None,
+        }
     }
 
     /// The gateway's envelope: the real cause is in `sub_code`, a string.
@@ -96,16 +118,27 @@ pub(crate) struct ModernRefusal {
 
 impl ModernRefusal {
     pub(crate) fn bad(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status: 400, code: code.into(), message: message.into() }
+        Self {
+            status: 400,
+            code: code.into(),
+            message: message.into(),
+        }
     }
 
     pub(crate) fn denied(code: &str, message: &str) -> Self {
-        Self { status: 403, code: format!("Forbidden.AccessDenied.{code}"), message: message.into() }
+        Self {
+            status: 403,
+            code: format!("Forbidden.AccessDenied.{code}"),
+            message: message.into(),
+        }
     }
 
     /// The gateway's wording for a parameter that was left out.
     pub(crate) fn missing(parameter: &str) -> Self {
-        Self::bad(format!("Missing{parameter}"), format!("{parameter} is mandatory for this action."))
+        Self::bad(
+            format!("Missing{parameter}"),
+            format!("{parameter} is mandatory for this action."),
+        )
     }
 }
 
@@ -123,12 +156,20 @@ pub(crate) fn legacy(verb: LegacyVerb) -> MethodRouter<Arc<Shared>> {
 
 /// A POST route of api.dingtalk.com.
 pub(crate) fn modern(verb: ModernVerb) -> MethodRouter<Arc<Shared>> {
-    post(move |State(shared): State<Arc<Shared>>, call: Call| async move { modern_answer(&shared, verb(&shared, &call)) })
+    post(
+        move |State(shared): State<Arc<Shared>>, call: Call| async move {
+            modern_answer(&shared, verb(&shared, &call))
+        },
+    )
 }
 
 /// A GET route of api.dingtalk.com.
 pub(crate) fn modern_get(verb: ModernVerb) -> MethodRouter<Arc<Shared>> {
-    get(move |State(shared): State<Arc<Shared>>, call: Call| async move { modern_answer(&shared, verb(&shared, &call)) })
+    get(
+        move |State(shared): State<Arc<Shared>>, call: Call| async move {
+            modern_answer(&shared, verb(&shared, &call))
+        },
+    )
 }
 
 pub(crate) fn legacy_answer(shared: &Shared, result: Result<Value, LegacyRefusal>) -> Response {
@@ -159,7 +200,8 @@ pub(crate) fn modern_answer(shared: &Shared, result: Result<Value, ModernRefusal
         Err(refusal) => {
             let requestid = shared.ids().request_id();
             let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
-            let body = json!({ "code": refusal.code, "requestid": requestid, "message": refusal.message });
+            let body =
+                json!({ "code": refusal.code, "requestid": requestid, "message": refusal.message });
             (status, axum::Json(body)).into_response()
         }
     }
@@ -194,10 +236,21 @@ pub(crate) struct Caller {
 }
 
 /// Checks the app token in the header of api.dingtalk.com, the pace, and (if metered) the month's budget.
-pub(crate) fn modern_caller(world: &mut World, call: &Call, now_ms: i64, metered: bool) -> Result<Caller, ModernRefusal> {
-    let token = call.header("x-acs-dingtalk-access-token").filter(|token| !token.is_empty()).ok_or_else(|| {
-        ModernRefusal::bad("AuthenticationFailed.MissingParameter", "缺少参数：x-acs-dingtalk-access-token")
-    })?;
+pub(crate) fn modern_caller(
+    world: &mut World,
+    call: &Call,
+    now_ms: i64,
+    metered: bool,
+) -> Result<Caller, ModernRefusal> {
+    let token = call
+        .header("x-acs-dingtalk-access-token")
+        .filter(|token| !token.is_empty())
+        .ok_or_else(|| {
+            ModernRefusal::bad(
+                "AuthenticationFailed.MissingParameter",
+                "缺少参数：x-acs-dingtalk-access-token",
+            )
+        })?;
     let caller = caller_of(world, token, now_ms)
         .ok_or_else(|| ModernRefusal::bad("InvalidAuthentication", "不合法的access_token"))?;
     if is_too_fast(world, &caller.client_id, &call.path, now_ms) {
@@ -205,35 +258,62 @@ pub(crate) fn modern_caller(world: &mut World, call: &Call, now_ms: i64, metered
         return Err(ModernRefusal::denied("QpsLimitForAppkeyAndApi", message));
     }
     if metered && !spend_call(world, now_ms) {
-        return Err(ModernRefusal::denied("ApiCountLimitForOrg", "您的组织本月 API 调用量已用完，请升级或购买增购包"));
+        return Err(ModernRefusal::denied(
+            "ApiCountLimitForOrg",
+            "您的组织本月 API 调用量已用完，请升级或购买增购包",
+        ));
     }
     Ok(caller)
 }
 
 /// Checks the app token in the query of oapi.dingtalk.com and the pace. Directory calls are not metered.
-pub(crate) fn legacy_caller(world: &mut World, call: &Call, now_ms: i64) -> Result<Caller, LegacyRefusal> {
+pub(crate) fn legacy_caller(
+    world: &mut World,
+    call: &Call,
+    now_ms: i64,
+) -> Result<Caller, LegacyRefusal> {
     let form = call.legacy_body();
     let in_body = form.get("access_token").and_then(Value::as_str);
-    let token = call.query("access_token").or(in_body).filter(|token| !token.is_empty());
+    let token = call
+        .query("access_token")
+        .or(in_body)
+        .filter(|token| !token.is_empty());
     let token = token.ok_or_else(|| LegacyRefusal::gateway("40000", "access_token is blank"))?;
-    let caller =
-        caller_of(world, token, now_ms).ok_or_else(|| LegacyRefusal::gateway("40014", "不合法的access_token"))?;
+    let caller = caller_of(world, token, now_ms)
+        .ok_or_else(|| LegacyRefusal::gateway("40014", "不合法的access_token"))?;
     if is_too_fast(world, &caller.client_id, &call.path, now_ms) {
-        return Err(LegacyRefusal::gateway("90018", "您的应用调用该接口次数过多，超出了每秒最大请求次数，请1秒后重试"));
+        return Err(LegacyRefusal::gateway(
+            "90018",
+            "您的应用调用该接口次数过多，超出了每秒最大请求次数，请1秒后重试",
+        ));
     }
     Ok(caller)
 }
 
 fn caller_of(world: &World, token: &str, now_ms: i64) -> Option<Caller> {
-    let held = world.app_tokens.iter().find(|(_, held)| held.token == token && held.expires_ms > now_ms)?;
+    let held = world
+        .app_tokens
+        .iter()
+        .find(|(_, held)| held.token == token && held.expires_ms > now_ms)?;
     let app = world.app(held.0)?;
-    Some(Caller { client_id: app.client_id.clone(), robot_code: app.robot_code.clone() })
+    Some(Caller {
+        client_id: app.client_id.clone(),
+        robot_code: app.robot_code.clone(),
+    })
 }
 
 fn is_too_fast(world: &mut World, client_id: &str, api: &str, now_ms: i64) -> bool {
-    let Some(limit) = world.rules.limits.calls_per_second else { return false };
-    let recent = world.recent.entry((client_id.to_owned(), api.to_owned())).or_default();
-    while recent.front().is_some_and(|at| *at <= now_ms - 1_000 || *at > now_ms) {
+    let Some(limit) = world.rules.limits.calls_per_second else {
+        return false;
+    };
+    let recent = world
+        .recent
+        .entry((client_id.to_owned(), api.to_owned()))
+        .or_default();
+    while recent
+        .front()
+        .is_some_and(|at| *at <= now_ms - 1_000 || *at > now_ms)
+    {
         recent.pop_front();
     }
     if recent.len() >= limit as usize {
@@ -247,7 +327,12 @@ fn is_too_fast(world: &mut World, client_id: &str, api: &str, now_ms: i64) -> bo
 fn spend_call(world: &mut World, now_ms: i64) -> bool {
     let month = month_of(now_ms);
     let mut meter = world.meter(&month);
-    if world.rules.limits.calls_per_month.is_some_and(|limit| meter.calls >= limit) {
+    if world
+        .rules
+        .limits
+        .calls_per_month
+        .is_some_and(|limit| meter.calls >= limit)
+    {
         let since = *meter.exhausted_ms.get_or_insert(now_ms);
         if now_ms - since >= world.rules.limits.month_grace_ms {
             return false;

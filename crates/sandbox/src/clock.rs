@@ -24,7 +24,12 @@ struct Hands {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { hands: Arc::new(Hands { offset_ms: AtomicI64::new(0), frozen_ms: AtomicI64::new(RUNNING) }) }
+        Self {
+            hands: Arc::new(Hands {
+                offset_ms: AtomicI64::new(0),
+                frozen_ms: AtomicI64::new(RUNNING),
+            }),
+        }
     }
 }
 
@@ -69,11 +74,16 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one reading of the machine's clock in this crate")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one reading of the machine's clock in this crate"
+)]
 fn wall_ms() -> i64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        .map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        })
 }
 
 #[cfg(test)]

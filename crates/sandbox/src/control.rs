@@ -21,7 +21,13 @@ use crate::world::month_of;
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/sandbox/messages", get(messages).delete(clear))
-        .route("/sandbox/faults", get(faults).post(add_fault).put(set_faults).delete(clear_faults))
+        .route(
+            "/sandbox/faults",
+            get(faults)
+                .post(add_fault)
+                .put(set_faults)
+                .delete(clear_faults),
+        )
         .route("/sandbox/faults/{position}", delete(remove_fault))
         .route("/sandbox/clock", get(clock).post(set_clock))
         .route("/sandbox/rules", get(rules).post(set_rules))
@@ -44,8 +50,14 @@ async fn messages(State(shared): State<Arc<Shared>>, Query(wanted): Query<Wanted
     let world = shared.world();
     let rows = world.messages().iter().filter(|message| {
         message.id > wanted.after
-            && wanted.conversation.as_ref().is_none_or(|id| *id == message.conversation)
-            && wanted.userid.as_ref().is_none_or(|userid| world.may_see(userid, &message.conversation))
+            && wanted
+                .conversation
+                .as_ref()
+                .is_none_or(|id| *id == message.conversation)
+            && wanted
+                .userid
+                .as_ref()
+                .is_none_or(|userid| world.may_see(userid, &message.conversation))
     });
     Json(json!({ "messages": rows.collect::<Vec<_>>() }))
 }
@@ -59,12 +71,18 @@ async fn faults(State(shared): State<Arc<Shared>>) -> Json<Value> {
     Json(json!({ "faults": *shared.faults.list() }))
 }
 
-async fn add_fault(State(shared): State<Arc<Shared>>, Json(fault): Json<Fault>) -> impl IntoResponse {
+async fn add_fault(
+    State(shared): State<Arc<Shared>>,
+    Json(fault): Json<Fault>,
+) -> impl IntoResponse {
     shared.faults.list().push(Fault { struck: 0, ..fault });
     (StatusCode::CREATED, faults(State(shared)).await)
 }
 
-async fn set_faults(State(shared): State<Arc<Shared>>, Json(list): Json<Vec<Fault>>) -> Json<Value> {
+async fn set_faults(
+    State(shared): State<Arc<Shared>>,
+    Json(list): Json<Vec<Fault>>,
+) -> Json<Value> {
     *shared.faults.list() = list;
     faults(State(shared)).await
 }
@@ -74,7 +92,10 @@ async fn clear_faults(State(shared): State<Arc<Shared>>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn remove_fault(State(shared): State<Arc<Shared>>, Path(position): Path<usize>) -> StatusCode {
+async fn remove_fault(
+    State(shared): State<Arc<Shared>>,
+    Path(position): Path<usize>,
+) -> StatusCode {
     let mut list = shared.faults.list();
     if position < list.len() {
         list.remove(position);
@@ -86,7 +107,9 @@ async fn remove_fault(State(shared): State<Arc<Shared>>, Path(position): Path<us
 
 async fn clock(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let clock = &shared.clock;
-    Json(json!({ "now_ms": clock.now_ms(), "offset_ms": clock.offset_ms(), "frozen": clock.is_frozen() }))
+    Json(
+        json!({ "now_ms": clock.now_ms(), "offset_ms": clock.offset_ms(), "frozen": clock.is_frozen() }),
+    )
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,7 +122,10 @@ enum ClockChange {
 }
 
 /// `{"offset_ms":n}`, `{"advance_ms":n}`, `{"freeze_at_ms":n}` or `{"run":true}`
-async fn set_clock(State(shared): State<Arc<Shared>>, Json(change): Json<ClockChange>) -> Json<Value> {
+async fn set_clock(
+    State(shared): State<Arc<Shared>>,
+    Json(change): Json<ClockChange>,
+) -> Json<Value> {
     match change {
         ClockChange::OffsetMs(offset) => shared.clock.set_offset_ms(offset),
         ClockChange::AdvanceMs(by) => shared.clock.advance_ms(by),

@@ -71,12 +71,22 @@ pub enum FaultKind {
 impl Fault {
     /// Strikes every call of both hosts until it is removed.
     pub fn always(kind: FaultKind) -> Self {
-        Self { kind, path: String::new(), next: None, rate: None, struck: 0 }
+        Self {
+            kind,
+            path: String::new(),
+            next: None,
+            rate: None,
+            struck: 0,
+        }
     }
 
     /// Strikes the next `count` calls whose path starts with `path`.
     pub fn next(count: u32, path: impl Into<String>, kind: FaultKind) -> Self {
-        Self { path: path.into(), next: Some(count), ..Self::always(kind) }
+        Self {
+            path: path.into(),
+            next: Some(count),
+            ..Self::always(kind)
+        }
     }
 }
 
@@ -106,9 +116,15 @@ impl Faults {
     }
 
     /// The people a batch must leave out now; `None` when no such fault is due.
-    pub(crate) fn flow_controlled(&self, path: &str, mut chance: impl FnMut(f64) -> bool) -> Option<Vec<String>> {
+    pub(crate) fn flow_controlled(
+        &self,
+        path: &str,
+        mut chance: impl FnMut(f64) -> bool,
+    ) -> Option<Vec<String>> {
         self.list().iter_mut().find_map(|fault| {
-            let FaultKind::FlowControl { userids } = fault.kind.clone() else { return None };
+            let FaultKind::FlowControl { userids } = fault.kind.clone() else {
+                return None;
+            };
             fault.is_due(path, &mut chance).then(|| {
                 fault.count();
                 userids
@@ -129,10 +145,20 @@ impl Fault {
 }
 
 /// Middleware of the platform's routes.
-pub(crate) async fn inject(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    let struck = shared.faults.strike(request.uri().path(), |share| shared.ids().chance(share));
-    let peer = request.extensions().get::<ConnectInfo<Peer>>().map(|ConnectInfo(peer)| peer.clone());
-    let modern = request.uri().path().starts_with("/v1.0/") || request.uri().path().starts_with("/v2.0/");
+pub(crate) async fn inject(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let struck = shared
+        .faults
+        .strike(request.uri().path(), |share| shared.ids().chance(share));
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<Peer>>()
+        .map(|ConnectInfo(peer)| peer.clone());
+    let modern =
+        request.uri().path().starts_with("/v1.0/") || request.uri().path().starts_with("/v2.0/");
     let mut last = None;
     for kind in struck {
         if let FaultKind::Latency { ms } = kind {
@@ -142,7 +168,9 @@ pub(crate) async fn inject(State(shared): State<Arc<Shared>>, request: Request, 
         }
     }
     match last {
-        None | Some(FaultKind::Latency { .. } | FaultKind::FlowControl { .. }) => next.run(request).await,
+        None | Some(FaultKind::Latency { .. } | FaultKind::FlowControl { .. }) => {
+            next.run(request).await
+        }
         Some(FaultKind::Drop { after }) => {
             if after {
                 drop(next.run(request).await);
@@ -197,9 +225,13 @@ fn html(page: String) -> impl IntoResponse {
 /// Promises the whole length and breaks off in the middle.
 async fn half_of(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
-    let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let whole = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default();
     let half = whole.slice(..whole.len() / 2);
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    parts
+        .headers
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
     let broken_off = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
     let pieces = futures_util::stream::iter([Ok(half), Err(broken_off)]);
     Response::from_parts(parts, Body::from_stream(pieces))

@@ -24,24 +24,57 @@ pub(crate) enum Entry {
     Group(Group),
     Message(Message),
     /// A person has seen a conversation up to a message.
-    Read { conversation: String, userid: String, up_to: u64, at_ms: i64 },
+    Read {
+        conversation: String,
+        userid: String,
+        up_to: u64,
+        at_ms: i64,
+    },
     /// All messages of one call were recalled.
-    Recalled { process_query_key: String },
+    Recalled {
+        process_query_key: String,
+    },
     /// All messages were removed; ids go on.
-    Cleared { next_id: u64 },
-    AppToken { client_id: String, token: String, expires_ms: i64 },
-    UserToken { userid: String, client_id: String, token: String, refresh_token: String, expires_ms: i64 },
+    Cleared {
+        next_id: u64,
+    },
+    AppToken {
+        client_id: String,
+        token: String,
+        expires_ms: i64,
+    },
+    UserToken {
+        userid: String,
+        client_id: String,
+        token: String,
+        refresh_token: String,
+        expires_ms: i64,
+    },
     /// Metered use of a month, e.g. `2026-11`.
-    Metered { month: String, calls: u32, webhooks: u32, exhausted_ms: Option<i64> },
+    Metered {
+        month: String,
+        calls: u32,
+        webhooks: u32,
+        exhausted_ms: Option<i64>,
+    },
 }
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    #[error("cannot use the sandbox's data directory {path}: {source}; check that it exists and may be written")]
-    Io { path: PathBuf, source: std::io::Error },
+    #[error(
+        "cannot use the sandbox's data directory {path}: {source}; check that it exists and may be written"
+    )]
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("line {line} of {path} cannot be read ({reason}); move the file away to start afresh")]
-    Damaged { path: PathBuf, line: usize, reason: String },
+    Damaged {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+    },
 }
 
 #[derive(Debug)]
@@ -64,8 +97,14 @@ impl Journal {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => return Err(io(&path, source)),
         };
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let lines = text.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n');
+        let whole = text
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        let lines = text
+            .get(..whole)
+            .unwrap_or_default()
+            .split(|byte| *byte == b'\n');
         lines
             .enumerate()
             .filter(|(_, line)| !line.is_empty())
@@ -88,7 +127,10 @@ impl Journal {
         }
         let written = std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path));
         written.map_err(|source| io(&path, source))?;
-        let file = File::options().append(true).open(&path).map_err(|source| io(&path, source))?;
+        let file = File::options()
+            .append(true)
+            .open(&path)
+            .map_err(|source| io(&path, source))?;
         Ok(Self { file: Some(file) })
     }
 
@@ -105,11 +147,15 @@ impl Journal {
 const FILE: &str = "sandbox.jsonl";
 
 fn line(entry: &Entry) -> Vec<u8> {
-    let mut line = serde_json::to_vec(entry).expect("entries have string keys only, so they are always valid JSON");
+    let mut line = serde_json::to_vec(entry)
+        .expect("entries have string keys only, so they are always valid JSON");
     line.push(b'\n');
     line
 }
 
 fn io(path: &Path, source: std::io::Error) -> JournalError {
-    JournalError::Io { path: path.to_path_buf(), source }
+    JournalError::Io {
+        path: path.to_path_buf(),
+        source,
+    }
 }

@@ -39,8 +39,12 @@ pub use crate::faults::{Fault, FaultKind};
 use crate::ids::Ids;
 pub use crate::journal::JournalError;
 use crate::journal::{Entry, Journal};
-pub use crate::message::{Button, Content, FeedLink, Layout, Message, Sender, personal_conversation};
-pub use crate::organisation::{App, Department, Group, Organisation, Person, Robot, RobotState, Security};
+pub use crate::message::{
+    Button, Content, FeedLink, Layout, Message, Sender, personal_conversation,
+};
+pub use crate::organisation::{
+    App, Department, Group, Organisation, Person, Robot, RobotState, Security,
+};
 pub use crate::rules::{Codes, ErrorLanguage, Limits, Moderation, Rules};
 use crate::shared::{Event, Shared};
 pub use crate::world::Meter;
@@ -73,7 +77,10 @@ pub struct Sandbox;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("cannot listen on {address}: {source}; choose another address or stop what uses it")]
-    Listen { address: SocketAddr, source: std::io::Error },
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
     #[error(transparent)]
     Journal(#[from] JournalError),
 }
@@ -107,12 +114,23 @@ impl Sandbox {
     /// Binds, restores what the data directory holds, and serves until the handle is shut down or dropped.
     pub async fn start(config: SandboxConfig) -> Result<SandboxHandle, StartError> {
         let listener = TcpListener::bind(config.listen).await;
-        let listener = listener.map_err(|source| StartError::Listen { address: config.listen, source })?;
+        let listener = listener.map_err(|source| StartError::Listen {
+            address: config.listen,
+            source,
+        })?;
         let address = listener.local_addr().unwrap_or(config.listen);
-        let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let public_url = config
+            .public_url
+            .clone()
+            .unwrap_or_else(|| format!("http://{address}"));
         let (world, run) = restore(&config)?;
         let ids = Ids::new(config.seed, run);
-        let shared = Shared::new(world, ids, config.clock, public_url.trim_end_matches('/').to_owned());
+        let shared = Shared::new(
+            world,
+            ids,
+            config.clock,
+            public_url.trim_end_matches('/').to_owned(),
+        );
         let app = router(&shared).into_make_service_with_connect_info::<listener::Peer>();
         let stop = shared.stop.clone();
         let server = tokio::spawn(async move {
@@ -122,18 +140,31 @@ impl Sandbox {
                 tracing::error!(%error, "the sandbox's server ended");
             }
         });
-        Ok(SandboxHandle { address, shared, server: Some(server) })
+        Ok(SandboxHandle {
+            address,
+            shared,
+            server: Some(server),
+        })
     }
 }
 
 /// The world as the data directory has it, or as configured; and how many entries it was built from.
 fn restore(config: &SandboxConfig) -> Result<(World, u64), JournalError> {
     let mut world = World::new(config.apps.clone(), config.rules.clone());
-    let earlier = config.data_dir.as_deref().map(Journal::read).transpose()?.unwrap_or_default();
+    let earlier = config
+        .data_dir
+        .as_deref()
+        .map(Journal::read)
+        .transpose()?
+        .unwrap_or_default();
     let count = earlier.len() as u64;
     if earlier.is_empty() {
         world.apply(Entry::Organisation(config.organisation.clone()));
-        config.groups.iter().cloned().for_each(|group| world.apply(Entry::Group(group)));
+        config
+            .groups
+            .iter()
+            .cloned()
+            .for_each(|group| world.apply(Entry::Group(group)));
     }
     earlier.into_iter().for_each(|entry| world.apply(entry));
     if let Some(data_dir) = &config.data_dir {
@@ -144,9 +175,13 @@ fn restore(config: &SandboxConfig) -> Result<(World, u64), JournalError> {
 }
 
 fn router(shared: &Arc<Shared>) -> Router {
-    let platform = openapi::routes()
-        .fallback(call::unknown)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(shared), faults::inject));
+    let platform =
+        openapi::routes()
+            .fallback(call::unknown)
+            .layer(axum::middleware::from_fn_with_state(
+                Arc::clone(shared),
+                faults::inject,
+            ));
     Router::new()
         .merge(control::routes())
         .merge(chat::routes())
@@ -179,7 +214,12 @@ impl SandboxHandle {
     /// The messages this person can see, oldest first.
     pub fn messages_of(&self, userid: &str) -> Vec<Message> {
         let world = self.shared.world();
-        world.messages().iter().filter(|message| world.may_see(userid, &message.conversation)).cloned().collect()
+        world
+            .messages()
+            .iter()
+            .filter(|message| world.may_see(userid, &message.conversation))
+            .cloned()
+            .collect()
     }
 
     /// This person opens all conversations, so everything is read. Returns how many had something unread.
@@ -190,7 +230,10 @@ impl SandboxHandle {
         let opened = conversations.into_iter().filter(|conversation| {
             let was_unread = world.open(conversation, userid, now_ms);
             if was_unread {
-                self.shared.tell(Event::Read { conversation: conversation.clone(), userid: userid.to_owned() });
+                self.shared.tell(Event::Read {
+                    conversation: conversation.clone(),
+                    userid: userid.to_owned(),
+                });
             }
             was_unread
         });
@@ -238,7 +281,9 @@ impl SandboxHandle {
     pub async fn shutdown(mut self) {
         self.shared.stop.cancel();
         if let Some(mut server) = self.server.take()
-            && tokio::time::timeout(Duration::from_secs(2), &mut server).await.is_err()
+            && tokio::time::timeout(Duration::from_secs(2), &mut server)
+                .await
+                .is_err()
         {
             server.abort();
         }

@@ -46,11 +46,20 @@ impl Listener for CuttableListener {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let cut = Arc::new(AtomicBool::new(false));
-        (CuttableStream { stream, cut: Arc::clone(&cut) }, Peer { address, cut })
+        (
+            CuttableStream {
+                stream,
+                cut: Arc::clone(&cut),
+            },
+            Peer { address, cut },
+        )
     }
 
     fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer { address: self.0.local_addr()?, cut: Arc::default() })
+        Ok(Peer {
+            address: self.0.local_addr()?,
+            cut: Arc::default(),
+        })
     }
 }
 
@@ -62,18 +71,30 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Peer {
 
 impl CuttableStream {
     fn check(&self) -> io::Result<()> {
-        if self.cut.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if self.cut.load(Ordering::SeqCst) {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
 impl AsyncRead for CuttableStream {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
 impl AsyncWrite for CuttableStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

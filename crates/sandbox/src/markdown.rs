@@ -10,7 +10,11 @@ use crate::text::{escape, openable, picture};
 
 /// `inline` gets each escaped stretch of plain text, to mark mentions in it.
 pub(crate) fn to_html(markdown: &str, inline: &dyn Fn(&str) -> String) -> String {
-    let mut page = Page { html: String::new(), open: Block::None, inline };
+    let mut page = Page {
+        html: String::new(),
+        open: Block::None,
+        inline,
+    };
     for line in markdown.replace("\r\n", "\n").split('\n') {
         page.line(line);
     }
@@ -41,7 +45,8 @@ impl Page<'_> {
         } else if let Some((level, heading)) = heading(text) {
             self.close();
             let heading = self.spans(heading);
-            self.html.push_str(&format!("<h{level}>{heading}</h{level}>"));
+            self.html
+                .push_str(&format!("<h{level}>{heading}</h{level}>"));
         } else if let Some(quoted) = text.strip_prefix('>') {
             self.continue_in(Block::Quote, quoted.trim(), line);
         } else if let Some(item) = list_item(text) {
@@ -60,7 +65,11 @@ impl Page<'_> {
             self.html.push('\n');
         } else {
             self.close();
-            self.html.push_str(if block == Block::Quote { "<blockquote>" } else { "<p>" });
+            self.html.push_str(if block == Block::Quote {
+                "<blockquote>"
+            } else {
+                "<p>"
+            });
             self.open = block;
         }
         let spans = self.spans(text);
@@ -73,7 +82,8 @@ impl Page<'_> {
     fn item(&mut self, block: Block, text: &str) {
         if self.open != block {
             self.close();
-            self.html.push_str(if block == Block::List { "<ul>" } else { "<ol>" });
+            self.html
+                .push_str(if block == Block::List { "<ul>" } else { "<ol>" });
             self.open = block;
         }
         let spans = self.spans(text);
@@ -119,13 +129,19 @@ impl Page<'_> {
 
     fn plain(&self, text: &str) -> String {
         let escaped = (self.inline)(&escape(text));
-        escaped.replace("&amp;nbsp;", "&nbsp;").replace("&amp;#160;", "&nbsp;")
+        escaped
+            .replace("&amp;nbsp;", "&nbsp;")
+            .replace("&amp;#160;", "&nbsp;")
     }
 
     fn emphasis<'t>(&self, text: &'t str) -> Option<(String, &'t str)> {
         for (mark, tag) in [("**", "strong"), ("*", "em")] {
-            let Some(inside) = text.strip_prefix(mark) else { continue };
-            let Some((inside, after)) = inside.split_once(mark) else { continue };
+            let Some(inside) = text.strip_prefix(mark) else {
+                continue;
+            };
+            let Some((inside, after)) = inside.split_once(mark) else {
+                continue;
+            };
             if !inside.is_empty() && inside.trim() == inside {
                 return Some((format!("<{tag}>{}</{tag}>", self.spans(inside)), after));
             }
@@ -152,12 +168,17 @@ fn heading(text: &str) -> Option<(usize, &str)> {
 }
 
 fn list_item(text: &str) -> Option<&str> {
-    ["- ", "* ", "+ "].iter().find_map(|mark| text.strip_prefix(mark)).map(str::trim)
+    ["- ", "* ", "+ "]
+        .iter()
+        .find_map(|mark| text.strip_prefix(mark))
+        .map(str::trim)
 }
 
 fn numbered_item(text: &str) -> Option<&str> {
     let (number, item) = text.split_once(". ")?;
-    let is_number = !number.is_empty() && number.len() <= 9 && number.chars().all(|digit| digit.is_ascii_digit());
+    let is_number = !number.is_empty()
+        && number.len() <= 9
+        && number.chars().all(|digit| digit.is_ascii_digit());
     is_number.then(|| item.trim())
 }
 
@@ -165,7 +186,10 @@ fn image(text: &str) -> Option<(String, &str)> {
     let (alt, address, after) = bracket_pair(text.strip_prefix('!')?)?;
     let alt = escape(alt);
     let html = match picture(address) {
-        Some(url) => format!(r#"<img class="shot" loading="lazy" alt="{alt}" src="{}">"#, escape(url.as_str())),
+        Some(url) => format!(
+            r#"<img class="shot" loading="lazy" alt="{alt}" src="{}">"#,
+            escape(url.as_str())
+        ),
         None => r#"<span class="shot none"></span>"#.to_owned(),
     };
     Some((html, after))
@@ -189,7 +213,11 @@ fn bracket_pair(text: &str) -> Option<(&str, &str, &str)> {
         _ => None,
     })?;
     let (address, after) = rest.split_at(end);
-    Some((label, address.trim(), after.strip_prefix(')').unwrap_or_default()))
+    Some((
+        label,
+        address.trim(),
+        after.strip_prefix(')').unwrap_or_default(),
+    ))
 }
 
 #[cfg(test)]
@@ -206,8 +234,14 @@ mod tests {
             ("#### 标题", "<h4>标题</h4>"),
             ("> 引用", "<blockquote>引用</blockquote>"),
             ("**粗** *斜*", "<p><strong>粗</strong> <em>斜</em></p>"),
-            ("**粗 *斜* 体**", "<p><strong>粗 <em>斜</em> 体</strong></p>"),
-            ("[文](https://a.example/?x=1&y=(2))后", r#"<p><a href="https://a.example/?x=1&amp;y=(2)">文</a>后</p>"#),
+            (
+                "**粗 *斜* 体**",
+                "<p><strong>粗 <em>斜</em> 体</strong></p>",
+            ),
+            (
+                "[文](https://a.example/?x=1&y=(2))后",
+                r#"<p><a href="https://a.example/?x=1&amp;y=(2)">文</a>后</p>"#,
+            ),
             ("- 一\n- 二", "<ul><li>一</li><li>二</li></ul>"),
             ("1. 一\n2. 二", "<ol><li>一</li><li>二</li></ol>"),
             ("甲  \n乙", "<p>甲<br>\n乙</p>"),
@@ -223,9 +257,15 @@ mod tests {
     fn what_is_outside_the_subset_appears_as_typed() {
         assert_eq!(html("`code`"), "<p>`code`</p>");
         assert_eq!(html("| 甲 | 乙 |"), "<p>| 甲 | 乙 |</p>");
-        assert_eq!(html("<script>alert(1)</script>"), "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>");
+        assert_eq!(
+            html("<script>alert(1)</script>"),
+            "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>"
+        );
         assert_eq!(html("[点](javascript:alert(1))"), "<p>点</p>");
-        assert_eq!(html(r#"![x" onerror="y](javascript:1)"#), r#"<p><span class="shot none"></span></p>"#);
+        assert_eq!(
+            html(r#"![x" onerror="y](javascript:1)"#),
+            r#"<p><span class="shot none"></span></p>"#
+        );
         assert_eq!(html("#不是标题"), "<p>#不是标题</p>");
     }
 

@@ -49,15 +49,41 @@ pub enum Sender {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Content {
-    Text { text: String },
-    Link { title: String, text: String, url: String, picture: Option<String> },
-    Markdown { title: String, text: String },
-    ActionCard { title: String, text: String, layout: Layout, buttons: Vec<Button> },
-    FeedCard { links: Vec<FeedLink> },
-    Image { url: String },
-    File { name: String, file_type: String },
-    Audio { duration_ms: u64 },
-    Video { duration_s: u64 },
+    Text {
+        text: String,
+    },
+    Link {
+        title: String,
+        text: String,
+        url: String,
+        picture: Option<String>,
+    },
+    Markdown {
+        title: String,
+        text: String,
+    },
+    ActionCard {
+        title: String,
+        text: String,
+        layout: Layout,
+        buttons: Vec<Button>,
+    },
+    FeedCard {
+        links: Vec<FeedLink>,
+    },
+    Image {
+        url: String,
+    },
+    File {
+        name: String,
+        file_type: String,
+    },
+    Audio {
+        duration_ms: u64,
+    },
+    Video {
+        duration_s: u64,
+    },
 }
 
 /// How an action card shows its buttons.
@@ -101,9 +127,15 @@ impl Content {
         match self {
             Self::Text { text } => vec![text],
             Self::Link { title, text, .. } | Self::Markdown { title, text } => vec![title, text],
-            Self::ActionCard { title, text, buttons, .. } => {
-                [title.as_str(), text].into_iter().chain(buttons.iter().map(|button| button.title.as_str())).collect()
-            }
+            Self::ActionCard {
+                title,
+                text,
+                buttons,
+                ..
+            } => [title.as_str(), text]
+                .into_iter()
+                .chain(buttons.iter().map(|button| button.title.as_str()))
+                .collect(),
             Self::FeedCard { links } => links.iter().map(|link| link.title.as_str()).collect(),
             Self::File { name, .. } => vec![name],
             Self::Image { .. } | Self::Audio { .. } | Self::Video { .. } => Vec::new(),
@@ -114,12 +146,16 @@ impl Content {
     pub fn urls(&self) -> Vec<&str> {
         match self {
             Self::Link { url, .. } => vec![url],
-            Self::ActionCard { buttons, text, .. } => {
-                buttons.iter().map(|button| button.url.as_str()).chain([text.as_str()]).collect()
-            }
+            Self::ActionCard { buttons, text, .. } => buttons
+                .iter()
+                .map(|button| button.url.as_str())
+                .chain([text.as_str()])
+                .collect(),
             Self::FeedCard { links } => links.iter().map(|link| link.url.as_str()).collect(),
             Self::Text { text } | Self::Markdown { text, .. } => vec![text],
-            Self::Image { .. } | Self::File { .. } | Self::Audio { .. } | Self::Video { .. } => Vec::new(),
+            Self::Image { .. } | Self::File { .. } | Self::Audio { .. } | Self::Video { .. } => {
+                Vec::new()
+            }
         }
     }
 
@@ -129,7 +165,9 @@ impl Content {
             Self::Link { picture, .. } => picture.iter().map(String::as_str).collect(),
             Self::Image { url } => vec![url],
             Self::FeedCard { links } => links.iter().map(|link| link.picture.as_str()).collect(),
-            Self::Markdown { text, .. } | Self::ActionCard { text, .. } if text.contains("![") => vec![text],
+            Self::Markdown { text, .. } | Self::ActionCard { text, .. } if text.contains("![") => {
+                vec![text]
+            }
             _ => Vec::new(),
         }
     }
@@ -140,12 +178,19 @@ impl Content {
             Self::Text { text } => text.clone(),
             Self::Link { title, .. } => format!("[链接] {title}"),
             Self::Markdown { title, .. } | Self::ActionCard { title, .. } => title.clone(),
-            Self::FeedCard { links } => links.first().map_or_else(String::new, |link| link.title.clone()),
+            Self::FeedCard { links } => links
+                .first()
+                .map_or_else(String::new, |link| link.title.clone()),
             Self::Image { .. } => "[图片]".into(),
             Self::File { name, .. } => format!("[文件] {name}"),
             Self::Audio { .. } => "[语音]".into(),
             Self::Video { .. } => "[视频]".into(),
         };
-        line.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(80).collect()
+        line.split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(80)
+            .collect()
     }
 }

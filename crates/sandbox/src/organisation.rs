@@ -104,51 +104,91 @@ pub struct App {
 impl Group {
     /// An empty group.
     pub fn new(id: impl Into<String>, title: impl Into<String>) -> Self {
-        Self { id: id.into(), title: title.into(), ..Self::default() }
+        Self {
+            id: id.into(),
+            title: title.into(),
+            ..Self::default()
+        }
     }
 
     /// The robots that have not been removed.
     pub fn listed_robots(&self) -> impl Iterator<Item = &Robot> {
-        self.robots.iter().filter(|robot| robot.state != RobotState::Removed)
+        self.robots
+            .iter()
+            .filter(|robot| robot.state != RobotState::Removed)
     }
 }
 
 impl Robot {
     /// An active robot without any security setting (which the real platform does not allow).
     pub fn new(access_token: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { access_token: access_token.into(), name: name.into(), ..Self::default() }
+        Self {
+            access_token: access_token.into(),
+            name: name.into(),
+            ..Self::default()
+        }
     }
 }
 
 impl Organisation {
     /// Six people in three departments; enough for a test.
     pub fn small() -> Self {
-        let department =
-            |id, name: &str, parent_id| Department { id, name: name.into(), parent_id };
+        let department = |id, name: &str, parent_id| Department {
+            id,
+            name: name.into(),
+            parent_id,
+        };
         let rows = [
-            ("zhangwei", "张伟", "13800000001", "#1677ff", "人力资源经理", 2),
+            (
+                "zhangwei",
+                "张伟",
+                "13800000001",
+                "#1677ff",
+                "人力资源经理",
+                2,
+            ),
             ("lina", "李娜", "13800000002", "#f5853f", "薪酬专员", 2),
-            ("wangfang", "王芳", "13800000003", "#2ba471", "后端工程师", 3),
+            (
+                "wangfang",
+                "王芳",
+                "13800000003",
+                "#2ba471",
+                "后端工程师",
+                3,
+            ),
             ("liuyang", "刘洋", "13800000004", "#8e6ce0", "前端工程师", 3),
-            ("chenjing", "陈静", "13800000005", "#e0526f", "测试工程师", 3),
+            (
+                "chenjing",
+                "陈静",
+                "13800000005",
+                "#e0526f",
+                "测试工程师",
+                3,
+            ),
             ("zhaolei", "赵磊", "13800000006", "#0d94a6", "研发总监", 3),
         ];
         Self {
             corp_id: "ding5a8c31e0b7f24d96".into(),
             name: "云杉科技".into(),
-            departments: vec![department(1, "云杉科技", None), department(2, "人力资源部", Some(1)), department(3, "研发中心", Some(1))],
+            departments: vec![
+                department(1, "云杉科技", None),
+                department(2, "人力资源部", Some(1)),
+                department(3, "研发中心", Some(1)),
+            ],
             people: rows
                 .into_iter()
-                .map(|(userid, name, mobile, colour, title, department_id)| Person {
-                    userid: userid.into(),
-                    unionid: format!("union-{userid}"),
-                    name: name.into(),
-                    mobile: mobile.into(),
-                    email: format!("{userid}@yunshan.example"),
-                    avatar_colour: colour.into(),
-                    title: title.into(),
-                    department_ids: vec![department_id],
-                })
+                .map(
+                    |(userid, name, mobile, colour, title, department_id)| Person {
+                        userid: userid.into(),
+                        unionid: format!("union-{userid}"),
+                        name: name.into(),
+                        mobile: mobile.into(),
+                        email: format!("{userid}@yunshan.example"),
+                        avatar_colour: colour.into(),
+                        title: title.into(),
+                        department_ids: vec![department_id],
+                    },
+                )
                 .collect(),
         }
     }

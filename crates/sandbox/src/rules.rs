@@ -106,9 +106,15 @@ pub(crate) enum Unsuitable {
 impl Moderation {
     pub(crate) fn judge(&self, content: &crate::message::Content) -> Option<Unsuitable> {
         let hit = |words: &[String], places: &[&str]| {
-            words.iter().any(|word| !word.is_empty() && places.iter().any(|place| place.contains(word.as_str())))
+            words.iter().any(|word| {
+                !word.is_empty() && places.iter().any(|place| place.contains(word.as_str()))
+            })
         };
-        let (texts, urls, pictures) = (content.visible_strings(), content.urls(), content.pictures());
+        let (texts, urls, pictures) = (
+            content.visible_strings(),
+            content.urls(),
+            content.pictures(),
+        );
         if hit(&self.links, &urls) {
             Some(Unsuitable::Link)
         } else if hit(&self.texts, &texts) {

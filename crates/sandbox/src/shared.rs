@@ -31,7 +31,10 @@ pub(crate) struct Shared {
 pub(crate) enum Event {
     Message(Arc<Message>),
     /// Someone has seen a conversation.
-    Read { conversation: String, userid: String },
+    Read {
+        conversation: String,
+        userid: String,
+    },
     /// A group's robots or state, or the messages as a whole, changed.
     Changed,
 }

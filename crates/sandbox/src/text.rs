@@ -25,7 +25,11 @@ pub(crate) fn escape(text: &str) -> String {
 /// The colour if it is `#rrggbb`, else the accent.
 pub(crate) fn colour(text: &str) -> &str {
     let digits = text.strip_prefix('#').unwrap_or_default();
-    if digits.len() == 6 && digits.chars().all(|digit| digit.is_ascii_hexdigit()) { text } else { "#1677ff" }
+    if digits.len() == 6 && digits.chars().all(|digit| digit.is_ascii_hexdigit()) {
+        text
+    } else {
+        "#1677ff"
+    }
 }
 
 /// Where a tap on this address leads: http and https as they are, DingTalk's page links unwrapped, all else nowhere.
@@ -37,7 +41,11 @@ pub(crate) fn openable(address: &str) -> Option<Url> {
         _ => false,
     };
     let target = if is_page_link {
-        let inner = url.query_pairs().find(|(key, _)| key == "url")?.1.into_owned();
+        let inner = url
+            .query_pairs()
+            .find(|(key, _)| key == "url")?
+            .1
+            .into_owned();
         Url::parse(&inner).ok()?
     } else {
         url
@@ -47,7 +55,9 @@ pub(crate) fn openable(address: &str) -> Option<Url> {
 
 /// The address of a picture that a browser may load; a `media_id` or anything else gives none.
 pub(crate) fn picture(address: &str) -> Option<Url> {
-    Url::parse(address.trim()).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+    Url::parse(address.trim())
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
 }
 
 #[cfg(test)]
@@ -57,10 +67,14 @@ mod tests {
     #[test]
     fn only_web_pages_and_wrapped_web_pages_open() {
         let opens = |address| openable(address).map(|url| url.to_string());
-        assert_eq!(opens("https://a.example/x?y=1").as_deref(), Some("https://a.example/x?y=1"));
+        assert_eq!(
+            opens("https://a.example/x?y=1").as_deref(),
+            Some("https://a.example/x?y=1")
+        );
         let wrapped = "dingtalk://dingtalkclient/page/link?url=http%3A%2F%2F127.0.0.1%3A8790%2Fn%2F1&pc_slide=true";
         assert_eq!(opens(wrapped).as_deref(), Some("http://127.0.0.1:8790/n/1"));
-        let applink = "https://applink.dingtalk.com/page/link?url=https%3A%2F%2Fa.example%2F&target=panel";
+        let applink =
+            "https://applink.dingtalk.com/page/link?url=https%3A%2F%2Fa.example%2F&target=panel";
         assert_eq!(opens(applink).as_deref(), Some("https://a.example/"));
         for closed in [
             "javascript:alert(1)",

@@ -119,20 +119,39 @@ impl World {
     pub(crate) fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::Organisation(organisation) => {
-                self.people =
-                    organisation.people.iter().enumerate().map(|(at, person)| (person.userid.clone(), at)).collect();
+                self.people = organisation
+                    .people
+                    .iter()
+                    .enumerate()
+                    .map(|(at, person)| (person.userid.clone(), at))
+                    .collect();
                 self.organisation = organisation;
             }
-            Entry::Group(group) => match self.groups.iter_mut().find(|known| known.id == group.id) {
-                Some(known) => *known = group,
-                None => self.groups.push(group),
-            },
+            Entry::Group(group) => {
+                match self.groups.iter_mut().find(|known| known.id == group.id) {
+                    Some(known) => *known = group,
+                    None => self.groups.push(group),
+                }
+            }
             Entry::Message(message) => self.add(message),
-            Entry::Read { conversation, userid, up_to, at_ms } => {
-                self.reads.entry((conversation, userid)).or_default().push(ReadMark { up_to, at_ms });
+            Entry::Read {
+                conversation,
+                userid,
+                up_to,
+                at_ms,
+            } => {
+                self.reads
+                    .entry((conversation, userid))
+                    .or_default()
+                    .push(ReadMark { up_to, at_ms });
             }
             Entry::Recalled { process_query_key } => {
-                for at in self.by_query_key.get(&process_query_key).into_iter().flatten() {
+                for at in self
+                    .by_query_key
+                    .get(&process_query_key)
+                    .into_iter()
+                    .flatten()
+                {
                     if let Some(message) = self.messages.get_mut(*at) {
                         message.recalled = true;
                     }
@@ -146,14 +165,43 @@ impl World {
                 self.reads.clear();
                 self.next_id = next_id;
             }
-            Entry::AppToken { client_id, token, expires_ms } => {
-                self.app_tokens.insert(client_id, AppToken { token, expires_ms });
+            Entry::AppToken {
+                client_id,
+                token,
+                expires_ms,
+            } => {
+                self.app_tokens
+                    .insert(client_id, AppToken { token, expires_ms });
             }
-            Entry::UserToken { userid, client_id, token, refresh_token, expires_ms } => {
-                self.user_tokens.push(UserToken { userid, client_id, token, refresh_token, expires_ms });
+            Entry::UserToken {
+                userid,
+                client_id,
+                token,
+                refresh_token,
+                expires_ms,
+            } => {
+                self.user_tokens.push(UserToken {
+                    userid,
+                    client_id,
+                    token,
+                    refresh_token,
+                    expires_ms,
+                });
             }
-            Entry::Metered { month, calls, webhooks, exhausted_ms } => {
-                self.meters.insert(month, Meter { calls, webhooks, exhausted_ms });
+            Entry::Metered {
+                month,
+                calls,
+                webhooks,
+                exhausted_ms,
+            } => {
+                self.meters.insert(
+                    month,
+                    Meter {
+                        calls,
+                        webhooks,
+                        exhausted_ms,
+                    },
+                );
             }
         }
     }
@@ -162,20 +210,34 @@ impl World {
     pub(crate) fn entries(&self, now_ms: i64) -> Vec<Entry> {
         let mut entries = vec![Entry::Organisation(self.organisation.clone())];
         entries.extend(self.groups.iter().cloned().map(Entry::Group));
-        let first_id = self.messages.first().map_or(self.next_id, |message| message.id);
+        let first_id = self
+            .messages
+            .first()
+            .map_or(self.next_id, |message| message.id);
         entries.push(Entry::Cleared { next_id: first_id });
         entries.extend(self.messages.iter().cloned().map(Entry::Message));
-        entries.extend(self.reads.iter().flat_map(|((conversation, userid), marks)| {
-            marks.iter().map(|mark| Entry::Read {
-                conversation: conversation.clone(),
-                userid: userid.clone(),
-                up_to: mark.up_to,
-                at_ms: mark.at_ms,
-            })
-        }));
-        entries.extend(self.app_tokens.iter().filter(|(_, held)| held.expires_ms > now_ms).map(|(client_id, held)| {
-            Entry::AppToken { client_id: client_id.clone(), token: held.token.clone(), expires_ms: held.expires_ms }
-        }));
+        entries.extend(
+            self.reads
+                .iter()
+                .flat_map(|((conversation, userid), marks)| {
+                    marks.iter().map(|mark| Entry::Read {
+                        conversation: conversation.clone(),
+                        userid: userid.clone(),
+                        up_to: mark.up_to,
+                        at_ms: mark.at_ms,
+                    })
+                }),
+        );
+        entries.extend(
+            self.app_tokens
+                .iter()
+                .filter(|(_, held)| held.expires_ms > now_ms)
+                .map(|(client_id, held)| Entry::AppToken {
+                    client_id: client_id.clone(),
+                    token: held.token.clone(),
+                    expires_ms: held.expires_ms,
+                }),
+        );
         entries.extend(self.user_tokens.iter().map(|held| Entry::UserToken {
             userid: held.userid.clone(),
             client_id: held.client_id.clone(),
@@ -194,23 +256,34 @@ impl World {
 
     fn add(&mut self, message: Message) {
         let at = self.messages.len();
-        self.by_conversation.entry(message.conversation.clone()).or_default().push(at);
+        self.by_conversation
+            .entry(message.conversation.clone())
+            .or_default()
+            .push(at);
         if let Some(key) = &message.process_query_key {
             self.by_query_key.entry(key.clone()).or_default().push(at);
         }
-        if let (Some(uuid), crate::message::Sender::Robot { access_token, .. }) = (&message.msg_uuid, &message.sender) {
-            self.by_msg_uuid.insert((access_token.clone(), uuid.clone()), message.id);
+        if let (Some(uuid), crate::message::Sender::Robot { access_token, .. }) =
+            (&message.msg_uuid, &message.sender)
+        {
+            self.by_msg_uuid
+                .insert((access_token.clone(), uuid.clone()), message.id);
         }
         self.next_id = message.id + 1;
         self.messages.push(message);
     }
 
     pub(crate) fn person(&self, userid: &str) -> Option<&Person> {
-        self.people.get(userid).and_then(|at| self.organisation.people.get(*at))
+        self.people
+            .get(userid)
+            .and_then(|at| self.organisation.people.get(*at))
     }
 
     pub(crate) fn person_by_union(&self, unionid: &str) -> Option<&Person> {
-        self.organisation.people.iter().find(|person| person.unionid == unionid)
+        self.organisation
+            .people
+            .iter()
+            .find(|person| person.unionid == unionid)
     }
 
     pub(crate) fn group(&self, id: &str) -> Option<&Group> {
@@ -219,7 +292,11 @@ impl World {
 
     pub(crate) fn robot(&self, access_token: &str) -> Option<(&Group, &Robot)> {
         self.groups.iter().find_map(|group| {
-            group.robots.iter().find(|robot| robot.access_token == access_token).map(|robot| (group, robot))
+            group
+                .robots
+                .iter()
+                .find(|robot| robot.access_token == access_token)
+                .map(|robot| (group, robot))
         })
     }
 
@@ -232,42 +309,70 @@ impl World {
     }
 
     pub(crate) fn message(&self, id: u64) -> Option<&Message> {
-        let at = self.messages.binary_search_by_key(&id, |message| message.id).ok()?;
+        let at = self
+            .messages
+            .binary_search_by_key(&id, |message| message.id)
+            .ok()?;
         self.messages.get(at)
     }
 
     /// Oldest first; double-ended, so the newest are cheap to reach.
     pub(crate) fn conversation(&self, id: &str) -> impl DoubleEndedIterator<Item = &Message> {
-        let positions = self.by_conversation.get(id).map(Vec::as_slice).unwrap_or_default();
-        positions.iter().filter_map(|at| self.messages.get(*at)).filter(|message| !message.recalled)
+        let positions = self
+            .by_conversation
+            .get(id)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        positions
+            .iter()
+            .filter_map(|at| self.messages.get(*at))
+            .filter(|message| !message.recalled)
     }
 
     pub(crate) fn with_query_key(&self, key: &str) -> Vec<&Message> {
-        self.by_query_key.get(key).into_iter().flatten().filter_map(|at| self.messages.get(*at)).collect()
+        self.by_query_key
+            .get(key)
+            .into_iter()
+            .flatten()
+            .filter_map(|at| self.messages.get(*at))
+            .collect()
     }
 
     /// The message that already carries this idempotency key of this robot.
     pub(crate) fn with_msg_uuid(&self, access_token: &str, uuid: &str) -> Option<u64> {
-        self.by_msg_uuid.get(&(access_token.to_owned(), uuid.to_owned())).copied()
+        self.by_msg_uuid
+            .get(&(access_token.to_owned(), uuid.to_owned()))
+            .copied()
     }
 
     /// When the person first saw the conversation at or after this message.
     pub(crate) fn read_at(&self, message: &Message, userid: &str) -> Option<i64> {
-        let marks = self.reads.get(&(message.conversation.clone(), userid.to_owned()))?;
-        marks.iter().find(|mark| mark.up_to >= message.id).map(|mark| mark.at_ms)
+        let marks = self
+            .reads
+            .get(&(message.conversation.clone(), userid.to_owned()))?;
+        marks
+            .iter()
+            .find(|mark| mark.up_to >= message.id)
+            .map(|mark| mark.at_ms)
     }
 
     /// The id of the last message the person has seen in the conversation; 0 for none.
     pub(crate) fn seen_up_to(&self, conversation: &str, userid: &str) -> u64 {
-        let marks = self.reads.get(&(conversation.to_owned(), userid.to_owned()));
-        marks.and_then(|marks| marks.iter().map(|mark| mark.up_to).max()).unwrap_or(0)
+        let marks = self
+            .reads
+            .get(&(conversation.to_owned(), userid.to_owned()));
+        marks
+            .and_then(|marks| marks.iter().map(|mark| mark.up_to).max())
+            .unwrap_or(0)
     }
 
     /// Whether the person may look at the conversation.
     pub(crate) fn may_see(&self, userid: &str, conversation: &str) -> bool {
         match conversation.strip_prefix("oto/") {
             Some(personal) => personal.rsplit('/').next() == Some(userid),
-            None => self.group(conversation).is_some_and(|group| group.members.iter().any(|member| member == userid)),
+            None => self
+                .group(conversation)
+                .is_some_and(|group| group.members.iter().any(|member| member == userid)),
         }
     }
 
@@ -279,19 +384,33 @@ impl World {
             .filter(|group| !group.dissolved && group.members.iter().any(|member| member == userid))
             .map(|group| group.id.clone());
         let suffix = format!("/{userid}");
-        let personal =
-            self.by_conversation.keys().filter(|id| id.starts_with("oto/") && id.ends_with(&suffix)).cloned();
+        let personal = self
+            .by_conversation
+            .keys()
+            .filter(|id| id.starts_with("oto/") && id.ends_with(&suffix))
+            .cloned();
         groups.chain(personal).collect()
     }
 
     /// The person opens the conversation: everything in it is seen. Returns whether anything was unread.
     pub(crate) fn open(&mut self, conversation: &str, userid: &str, now_ms: i64) -> bool {
-        let Some(last) = self.conversation(conversation).next_back().map(|message| message.id) else { return false };
+        let Some(last) = self
+            .conversation(conversation)
+            .next_back()
+            .map(|message| message.id)
+        else {
+            return false;
+        };
         if !self.may_see(userid, conversation) || self.seen_up_to(conversation, userid) >= last {
             return false;
         }
         let (conversation, userid) = (conversation.to_owned(), userid.to_owned());
-        self.record(Entry::Read { conversation, userid, up_to: last, at_ms: now_ms });
+        self.record(Entry::Read {
+            conversation,
+            userid,
+            up_to: last,
+            at_ms: now_ms,
+        });
         true
     }
 
@@ -300,14 +419,25 @@ impl World {
     }
 
     pub(crate) fn put_meter(&mut self, month: String, meter: Meter) {
-        let Meter { calls, webhooks, exhausted_ms } = meter;
-        self.record(Entry::Metered { month, calls, webhooks, exhausted_ms });
+        let Meter {
+            calls,
+            webhooks,
+            exhausted_ms,
+        } = meter;
+        self.record(Entry::Metered {
+            month,
+            calls,
+            webhooks,
+            exhausted_ms,
+        });
     }
 }
 
 /// The calendar month in Beijing, `2026-11`: quotas start anew with it.
 pub(crate) fn month_of(now_ms: i64) -> String {
     let beijing = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-    jiff::Timestamp::from_millisecond(now_ms)
-        .map_or_else(|_| "0000-00".to_owned(), |at| at.to_zoned(beijing).strftime("%Y-%m").to_string())
+    jiff::Timestamp::from_millisecond(now_ms).map_or_else(
+        |_| "0000-00".to_owned(),
+        |at| at.to_zoned(beijing).strftime("%Y-%m").to_string(),
+    )
 }

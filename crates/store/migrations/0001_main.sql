@@ -45,8 +45,9 @@ CREATE TABLE people (
   created_at {i64} NOT NULL,
   updated_at {i64} NOT NULL
 ) {strict};
-CREATE INDEX people_name ON people (name);
-CREATE INDEX people_email ON people (email);
+CREATE INDEX people_name ON people (name {binary});
+CREATE INDEX people_staff_no ON people (staff_no {binary});
+CREATE INDEX people_email ON people (email {binary});
 CREATE INDEX people_department ON people (department_no, no);
 
 -- Every department a person belongs to, the primary one included.
@@ -150,8 +151,8 @@ CREATE TABLE obligations (
   PRIMARY KEY (notice_no, person_no)
 ) {strict_without_rowid};
 CREATE INDEX obligations_person ON obligations (person_no, notice_no);
-CREATE INDEX obligations_outstanding ON obligations (notice_no, department_no, person_no) WHERE state = 'pending';
-CREATE INDEX obligations_acted ON obligations (notice_no, acted_at, person_no) WHERE acted_at IS NOT NULL;
+-- Lists of one notice, by any state and department, page after page.
+CREATE INDEX obligations_state ON obligations (notice_no, state, department_no, person_no);
 
 -- The numbers of a notice by department, kept in the transactions that change obligations.
 CREATE TABLE progress (
@@ -163,6 +164,7 @@ CREATE TABLE progress (
   acknowledged {i64} NOT NULL,
   declined {i64} NOT NULL,
   exempted {i64} NOT NULL,
+  superseded {i64} NOT NULL,
   closed {i64} NOT NULL,
   PRIMARY KEY (notice_no, department_no)
 ) {strict_without_rowid};
@@ -206,8 +208,10 @@ CREATE TABLE deliveries (
 ) {strict};
 CREATE INDEX deliveries_due ON deliveries (lane, due_at, no) WHERE state = 'due';
 CREATE INDEX deliveries_leased ON deliveries (lane, lease_until) WHERE state = 'sending';
-CREATE INDEX deliveries_trouble ON deliveries (state, no) WHERE state IN ('failed', 'undeliverable');
-CREATE INDEX deliveries_person ON deliveries (person_no, no) WHERE person_no <> 0;
+CREATE INDEX deliveries_trouble ON deliveries (state, no, lane) WHERE state IN ('failed', 'undeliverable');
+CREATE INDEX deliveries_notice ON deliveries (notice_no, no);
+CREATE INDEX deliveries_leader ON deliveries (leader_no) WHERE leader_no IS NOT NULL;
+CREATE INDEX deliveries_person ON deliveries (person_no, notice_no) WHERE person_no <> 0;
 
 -- Attempts that did not end as sent; the one that did stands on the delivery.
 CREATE TABLE attempts (
@@ -270,7 +274,7 @@ CREATE TABLE occurrences (
   step TEXT NOT NULL,                -- before_due_2d, workdays_0900, click …
   planned_at {i64} NOT NULL,
   decided_at {i64} NOT NULL,
-  outcome TEXT NOT NULL,             -- fired | skipped_late | skipped_once | nobody
+  outcome TEXT NOT NULL,             -- fired | skipped_late | collapsed | skipped_once | nobody
   recipients {i64} NOT NULL,
   actor TEXT NOT NULL,
   UNIQUE (notice_no, schedule_no, step, planned_at)

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 use yuezhi_domain::UnixMillis;
 
 use super::render;
+use crate::codes;
 use crate::message::{Post, one_line};
 use crate::outcome::Why;
 
@@ -66,11 +67,11 @@ impl Composer {
         let brand = self.from.name.as_deref().unwrap_or_default();
         let parts = MultiPart::alternative()
             .boundary(boundary(&post.key))
-            .singlepart(SinglePart::plain(render::plain(message)))
-            .singlepart(SinglePart::html(render::html(message, brand)));
+            .singlepart(SinglePart::plain(render::plain(post)))
+            .singlepart(SinglePart::html(render::html(post, brand)));
         let mail = mail
             .multipart(parts)
-            .map_err(|error| Why::new("mail_malformed", error.to_string()))?;
+            .map_err(|error| Why::new(codes::MAIL_MALFORMED, error.to_string()))?;
         Ok(mail.formatted())
     }
 

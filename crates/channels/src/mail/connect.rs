@@ -121,7 +121,7 @@ impl Relay {
                 let stream = connector
                     .connect(name.clone(), tcp)
                     .await
-                    .map_err(|error| Failure::tls(&error.to_string()))?;
+                    .map_err(|error| Failure::handshake(&error))?;
                 AsyncSmtpConnection::connect_with_transport(
                     Box::new(Encrypted(stream)),
                     &self.hello,

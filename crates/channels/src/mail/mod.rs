@@ -12,6 +12,7 @@ mod pool;
 mod render;
 mod replies;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::Address;
@@ -20,6 +21,7 @@ use secrecy::SecretString;
 use yuezhi_domain::{Pace, UnixMillis};
 
 use crate::channel::{BoxFuture, Channel, ChannelKind, Limits};
+use crate::codes;
 use crate::message::{Post, Recipient, present};
 use crate::outcome::{CheckReport, Finding, Level, Outcome, Why};
 use crate::registry::ConfigError;
@@ -49,6 +51,63 @@ pub struct MailConfig {
     pub pace: Option<Pace>,
     /// For connecting and for each command; the end of a mail may take four times as long.
     pub timeout: Duration,
+}
+
+/// A mail relay as the configuration file writes it.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    pub host: String,
+    /// 465, 587 or 25 by the kind of TLS if absent.
+    pub port: Option<u16>,
+    /// `starttls`, `implicit` or `none`.
+    pub tls: String,
+    /// A PEM file with further certificate authorities.
+    pub ca_file: Option<PathBuf>,
+    pub username: Option<String>,
+    pub password: Option<SecretString>,
+    pub from: String,
+    pub reply_to: Option<String>,
+    pub connections: usize,
+    /// The relay's own limit, if it has one.
+    pub per_minute: Option<u32>,
+}
+
+impl TryFrom<MailSettings> for MailConfig {
+    type Error = ConfigError;
+
+    /// Reads the CA file.
+    fn try_from(settings: MailSettings) -> Result<Self, ConfigError> {
+        let (tls, usual_port) = match settings.tls.trim().to_ascii_lowercase().as_str() {
+            "starttls" => (MailTls::StartTls, 587),
+            "implicit" => (MailTls::Implicit, 465),
+            "none" => (MailTls::None, 25),
+            _ => {
+                return Err(ConfigError::TlsMode {
+                    value: settings.tls,
+                });
+            }
+        };
+        let read = |path: PathBuf| {
+            std::fs::read(&path).map_err(|error| ConfigError::CaFile {
+                path: path.display().to_string(),
+                detail: error.to_string(),
+            })
+        };
+        Ok(Self {
+            port: settings.port.unwrap_or(usual_port),
+            tls,
+            ca_pem: settings.ca_file.map(read).transpose()?,
+            username: settings.username,
+            password: settings.password,
+            reply_to: settings.reply_to,
+            connections: settings.connections,
+            pace: settings
+                .per_minute
+                .filter(|&limit| limit > 0)
+                .map(Pace::per_minute),
+            ..Self::new(settings.host.trim(), &settings.from)
+        })
+    }
 }
 
 /// How the connection is secured.
@@ -126,7 +185,7 @@ impl Mail {
         let to = match post
             .recipient
             .as_ref()
-            .ok_or_else(|| Why::new("mail_address_missing", ""))
+            .ok_or_else(|| Why::new(codes::MAIL_ADDRESS_MISSING, ""))
             .and_then(address)
         {
             Ok(to) => to,
@@ -134,7 +193,7 @@ impl Mail {
         };
         if post.message.raw.is_some() {
             return Outcome::Reject {
-                why: Why::new("mail_raw_unsupported", ""),
+                why: Why::new(codes::MAIL_RAW_UNSUPPORTED, ""),
             };
         }
         let name = post
@@ -161,11 +220,11 @@ fn mailbox(key: &'static str, text: &str) -> Result<Mailbox, ConfigError> {
 }
 
 fn address(recipient: &Recipient) -> Result<Address, Why> {
-    let text =
-        present(recipient.email.as_ref()).ok_or_else(|| Why::new("mail_address_missing", ""))?;
+    let text = present(recipient.email.as_ref())
+        .ok_or_else(|| Why::new(codes::MAIL_ADDRESS_MISSING, ""))?;
     text.parse().map_err(|_| {
         Why::new(
-            "mail_address_invalid",
+            codes::MAIL_ADDRESS_INVALID,
             text.chars().take(200).collect::<String>(),
         )
     })
@@ -197,9 +256,9 @@ impl Channel for Mail {
             match self.pool.try_sender(&self.sender, now).await {
                 Ok(encrypted) => {
                     let mut report =
-                        CheckReport::one(Level::Fine, Why::new("mail_relay_ready", ""));
+                        CheckReport::one(Level::Fine, Why::new(codes::MAIL_RELAY_READY, ""));
                     if !encrypted {
-                        let why = Why::new("mail_unencrypted", "");
+                        let why = Why::new(codes::MAIL_UNENCRYPTED, "");
                         report.findings.push(Finding {
                             level: Level::Warning,
                             why,

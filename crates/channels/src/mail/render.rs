@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use yuezhi_domain::{DeliveryKind, Language};
 
-use crate::message::{Link, Message, Para, colon, one_line};
+use crate::message::{LinkTo, Message, Para, Post, colon, one_line};
 
 const FONT: &str = "-apple-system,BlinkMacSystemFont,'Segoe UI','PingFang SC','Microsoft YaHei','Noto Sans CJK SC',Helvetica,Arial,sans-serif";
 const ACCENT: &str = "#1f5eff";
@@ -25,7 +25,8 @@ fn button_hint(language: Language) -> &'static str {
 }
 
 /// The `text/plain` part.
-pub(super) fn plain(message: &Message) -> String {
+pub(super) fn plain(post: &Post) -> String {
+    let message = &*post.message;
     let mut text = one_line(&message.title, 200);
     text.push('\n');
     let mut block = |words: &str| {
@@ -43,14 +44,20 @@ pub(super) fn plain(message: &Message) -> String {
         .map(|fact| format!("{}{colon}{}", fact.label, fact.value))
         .collect();
     block(&facts.join("\n"));
+    let mut bullets = Vec::new();
     for para in &message.body {
+        if let Para::Bullet(words) = para {
+            bullets.push(format!("- {}", words.trim()));
+            continue;
+        }
+        block(&std::mem::take(&mut bullets).join("\n"));
         match para {
-            Para::Text(words) => block(words.trim()),
-            Para::Bullet(words) => block(&format!("- {}", words.trim())),
+            Para::Text(words) | Para::Bullet(words) => block(words.trim()),
             Para::Quote(words) => block(&format!("> {}", words.trim().replace('\n', "\n> "))),
         }
     }
-    for link in &message.links {
+    block(&bullets.join("\n"));
+    for link in post.links() {
         block(&format!("{}\n{}", link.label, link.url));
     }
     if let Some(footer) = &message.footer {
@@ -60,7 +67,8 @@ pub(super) fn plain(message: &Message) -> String {
 }
 
 /// The `text/html` part. `brand`: the sender's display name.
-pub(super) fn html(message: &Message, brand: &str) -> String {
+pub(super) fn html(post: &Post, brand: &str) -> String {
+    let message = &*post.message;
     let mut html = String::with_capacity(4096);
     opening(&mut html, message, brand);
     title_and_lead(&mut html, message);
@@ -68,7 +76,7 @@ pub(super) fn html(message: &Message, brand: &str) -> String {
     for para in &message.body {
         paragraph(&mut html, para);
     }
-    links(&mut html, message);
+    links(&mut html, post);
     closing(&mut html, message);
     html
 }
@@ -157,29 +165,27 @@ fn paragraph(html: &mut String, para: &Para) {
 }
 
 /// The first link is the button; a digest has a row for each.
-fn links(html: &mut String, message: &Message) {
-    let (first, rest) = match (message.kind, message.links.as_slice()) {
-        (_, []) => return,
-        (DeliveryKind::Digest, several) if several.len() > 1 => (None, several),
-        (_, [first, rest @ ..]) => (Some(first), rest),
-    };
-    if let Some(link) = first {
-        button(html, link, message.language);
-    }
-    for link in rest {
+fn links(html: &mut String, post: &Post) {
+    let is_list = post.message.kind == DeliveryKind::Digest && post.message.links.len() > 1;
+    for (index, link) in post.links().enumerate() {
+        if index == 0 && !is_list {
+            button(html, link, post.message.language);
+            continue;
+        }
+        let style = "color:#1f5eff;text-decoration:none;font-weight:600";
+        let anchor = Anchor {
+            link,
+            words: link.label,
+            style,
+        };
         let _ = writeln!(
             html,
-            "<p style=\"margin:0 0 12px;font-size:15px;line-height:1.7\">{}</p>",
-            Anchor {
-                link,
-                words: &link.label,
-                style: "color:#1f5eff;text-decoration:none;font-weight:600"
-            }
+            "<p style=\"margin:0 0 12px;font-size:15px;line-height:1.7\">{anchor}</p>"
         );
     }
 }
 
-fn button(html: &mut String, link: &Link, language: Language) {
+fn button(html: &mut String, link: LinkTo<'_>, language: Language) {
     let style = "display:inline-block;padding:13px 30px;font-size:16px;line-height:1.3;font-weight:600;color:#ffffff;text-decoration:none;border-radius:8px";
     let _ = write!(
         html,
@@ -188,13 +194,13 @@ fn button(html: &mut String, link: &Link, language: Language) {
          <p style=\"margin:0 0 14px;font-size:12px;line-height:1.7;color:{QUIET}\">{}<br>{}</p>\n",
         Anchor {
             link,
-            words: &link.label,
+            words: link.label,
             style
         },
         button_hint(language),
         Anchor {
             link,
-            words: &link.url,
+            words: link.url,
             style: "color:#5f6774;word-break:break-all"
         }
     );
@@ -214,14 +220,14 @@ fn closing(html: &mut String, message: &Message) {
 
 /// A link, or only its words where the address is not one of the web.
 struct Anchor<'a> {
-    link: &'a Link,
+    link: LinkTo<'a>,
     words: &'a str,
     style: &'a str,
 }
 
 impl std::fmt::Display for Anchor<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let url = self.link.url.as_str();
+        let url = self.link.url;
         if !(url.starts_with("https://") || url.starts_with("http://")) {
             return write!(f, "{}", Escaped(self.words));
         }

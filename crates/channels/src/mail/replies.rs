@@ -8,6 +8,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
+use crate::codes;
 use crate::outcome::{Outcome, Why};
 
 /// How far a delivery had come.
@@ -61,7 +62,7 @@ impl Failure {
                 code: code.into(),
                 enhanced: enhanced(&words),
             }
-        } else if error.is_tls() {
+        } else if error.is_tls() || has_tls_error(error) {
             Cause::Tls
         } else if error.is_client() {
             Cause::Unsupported
@@ -94,6 +95,15 @@ impl Failure {
             stage,
             cause: Cause::TimedOut,
             words: "no answer in time".to_owned(),
+        }
+    }
+
+    /// A TLS handshake that failed: for a reason of TLS, or because the connection broke.
+    pub(super) fn handshake(error: &std::io::Error) -> Self {
+        if has_tls_error(error) {
+            Self::tls(&error.to_string())
+        } else {
+            Self::network(Stage::Tls, &error.to_string())
         }
     }
 
@@ -131,6 +141,21 @@ impl Failure {
     }
 }
 
+/// An error of TLS itself (certificate, versions, not TLS at all) somewhere in the chain.
+fn has_tls_error(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let inner = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
 /// `5.1.1` at the beginning of the words, as (class-less) subject and detail.
 fn enhanced(words: &str) -> Option<(u16, u16)> {
     let mut parts = words.split_whitespace().next()?.split('.');
@@ -142,38 +167,38 @@ fn enhanced(words: &str) -> Option<(u16, u16)> {
 /// What to do about it.
 pub(super) fn outcome(failure: &Failure) -> Outcome {
     let why = |code| Why::new(code, failure.words.clone());
-    let at_connect = failure.stage == Stage::Connect;
+    let at_connect = matches!(failure.stage, Stage::Connect | Stage::Tls | Stage::Login);
     match failure.cause {
         Cause::Reply { code, enhanced } => of_reply(failure, code, enhanced),
         // Nothing was sent and no mail is to blame: the lane waits, the delivery loses no attempt.
         Cause::Network | Cause::TimedOut if at_connect => Outcome::Hold {
             lane_for: Duration::from_secs(30),
-            why: why("mail_unreachable"),
+            why: why(codes::MAIL_UNREACHABLE),
         },
         Cause::Network | Cause::TimedOut => Outcome::Retry {
             after: None,
             why: why(if failure.cause == Cause::TimedOut {
-                "mail_timeout"
+                codes::MAIL_TIMEOUT
             } else {
-                "mail_connection_broken"
+                codes::MAIL_CONNECTION_BROKEN
             }),
             maybe_delivered: failure.stage == Stage::Body,
         },
         Cause::Tls => Outcome::Misconfigured {
-            why: why("mail_tls_failed"),
+            why: why(codes::MAIL_TLS_FAILED),
         },
         Cause::Unsupported if failure.stage == Stage::Login => Outcome::Misconfigured {
-            why: why("mail_login_unsupported"),
+            why: why(codes::MAIL_LOGIN_UNSUPPORTED),
         },
         Cause::Unsupported => Outcome::Reject {
-            why: why("mail_address_unsupported"),
+            why: why(codes::MAIL_ADDRESS_UNSUPPORTED),
         },
         Cause::Garbled if at_connect => Outcome::Misconfigured {
-            why: why("mail_not_smtp"),
+            why: why(codes::MAIL_NOT_SMTP),
         },
         Cause::Garbled => Outcome::Retry {
             after: None,
-            why: why("mail_answer_odd"),
+            why: why(codes::MAIL_ANSWER_ODD),
             maybe_delivered: failure.stage == Stage::Body,
         },
     }
@@ -188,34 +213,34 @@ fn of_reply(failure: &Failure, code: u16, enhanced: Option<(u16, u16)>) -> Outco
     match failure.stage {
         Stage::Connect => Outcome::Hold {
             lane_for: Duration::from_mins(10),
-            why: why("mail_relay_refuses"),
+            why: why(codes::MAIL_RELAY_REFUSES),
         },
         Stage::Tls => Outcome::Misconfigured {
-            why: why("mail_tls_failed"),
+            why: why(codes::MAIL_TLS_FAILED),
         },
         Stage::Login => Outcome::Misconfigured {
-            why: why("mail_login_refused"),
+            why: why(codes::MAIL_LOGIN_REFUSED),
         },
         _ if code == 530 || code == 535 => Outcome::Misconfigured {
-            why: why("mail_login_refused"),
+            why: why(codes::MAIL_LOGIN_REFUSED),
         },
         _ if says(&words, TOO_FAST) => Outcome::Hold {
             lane_for: Duration::from_mins(10),
-            why: why("mail_throttled"),
+            why: why(codes::MAIL_THROTTLED),
         },
         _ if says(&words, BLOCKED) => Outcome::Hold {
             lane_for: Duration::from_hours(1),
-            why: why("mail_sender_blocked"),
+            why: why(codes::MAIL_SENDER_BLOCKED),
         },
         // RFC 3463: 2.2 mailbox full, 2.3 and 3.4 message too large.
         _ if matches!(enhanced, Some((2, 3) | (3, 4))) => Outcome::Reject {
-            why: why("mail_too_large"),
+            why: why(codes::MAIL_TOO_LARGE),
         },
         Stage::Sender if code == 552 => Outcome::Reject {
-            why: why("mail_too_large"),
+            why: why(codes::MAIL_TOO_LARGE),
         },
         Stage::Sender | Stage::Reset => Outcome::Misconfigured {
-            why: why("mail_sender_refused"),
+            why: why(codes::MAIL_SENDER_REFUSED),
         },
         Stage::Recipient => Outcome::Reject {
             why: why(recipient_code(code, enhanced, &words)),
@@ -224,13 +249,15 @@ fn of_reply(failure: &Failure, code: u16, enhanced: Option<(u16, u16)>) -> Outco
             let mailbox = recipient_code(code, enhanced, &words);
             let about_mailbox = matches!(
                 mailbox,
-                "mail_mailbox_unknown" | "mail_mailbox_full" | "mail_mailbox_disabled"
+                codes::MAIL_MAILBOX_UNKNOWN
+                    | codes::MAIL_MAILBOX_FULL
+                    | codes::MAIL_MAILBOX_DISABLED
             );
             Outcome::Reject {
                 why: why(if about_mailbox {
                     mailbox
                 } else {
-                    "mail_content_refused"
+                    codes::MAIL_CONTENT_REFUSED
                 }),
             }
         }
@@ -242,32 +269,32 @@ fn temporary(stage: Stage, code: u16, words: &str, why: &dyn Fn(&'static str) ->
     if says(words, TOO_FAST) {
         return Outcome::Hold {
             lane_for: Duration::from_mins(5),
-            why: why("mail_throttled"),
+            why: why(codes::MAIL_THROTTLED),
         };
     }
     match (stage, code) {
         (Stage::Connect | Stage::Tls | Stage::Login, _) => Outcome::Hold {
             lane_for: minute,
-            why: why("mail_relay_busy"),
+            why: why(codes::MAIL_RELAY_BUSY),
         },
         (_, 421) => Outcome::Retry {
             after: Some(minute),
-            why: why("mail_relay_busy"),
+            why: why(codes::MAIL_RELAY_BUSY),
             maybe_delivered: false,
         },
         (_, 452) => Outcome::Retry {
             after: Some(minute),
-            why: why("mail_relay_full"),
+            why: why(codes::MAIL_RELAY_FULL),
             maybe_delivered: false,
         },
         (Stage::Recipient, _) => Outcome::Retry {
             after: Some(minute),
-            why: why("mail_mailbox_busy"),
+            why: why(codes::MAIL_MAILBOX_BUSY),
             maybe_delivered: false,
         },
         _ => Outcome::Retry {
             after: None,
-            why: why("mail_relay_busy"),
+            why: why(codes::MAIL_RELAY_BUSY),
             maybe_delivered: false,
         },
     }
@@ -275,15 +302,15 @@ fn temporary(stage: Stage, code: u16, words: &str, why: &dyn Fn(&'static str) ->
 
 fn recipient_code(code: u16, enhanced: Option<(u16, u16)>, words: &str) -> &'static str {
     match enhanced {
-        Some((1, 1..=3 | 6 | 10)) => "mail_mailbox_unknown",
-        Some((2, 1)) => "mail_mailbox_disabled",
-        Some((2, 2)) => "mail_mailbox_full",
-        Some((7, _)) => "mail_policy_refused",
-        _ if says(words, FULL) || code == 552 => "mail_mailbox_full",
-        _ if says(words, UNKNOWN) || matches!(code, 551 | 553) => "mail_mailbox_unknown",
-        _ if says(words, RELAY) => "mail_policy_refused",
-        _ if code == 550 => "mail_mailbox_unknown",
-        _ => "mail_recipient_refused",
+        Some((1, 1..=3 | 6 | 10)) => codes::MAIL_MAILBOX_UNKNOWN,
+        Some((2, 1)) => codes::MAIL_MAILBOX_DISABLED,
+        Some((2, 2)) => codes::MAIL_MAILBOX_FULL,
+        Some((7, _)) => codes::MAIL_POLICY_REFUSED,
+        _ if says(words, FULL) || code == 552 => codes::MAIL_MAILBOX_FULL,
+        _ if says(words, UNKNOWN) || matches!(code, 551 | 553) => codes::MAIL_MAILBOX_UNKNOWN,
+        _ if says(words, RELAY) => codes::MAIL_POLICY_REFUSED,
+        _ if code == 550 => codes::MAIL_MAILBOX_UNKNOWN,
+        _ => codes::MAIL_RECIPIENT_REFUSED,
     }
 }
 

@@ -9,18 +9,23 @@ mod verdict;
 
 use std::time::Duration;
 
+pub use dingtalk::{
+    At, Button, Buttons, FeedLink, Orientation, RobotMessage, SecretError, WebhookError,
+};
 use dingtalk::{Http, Robot, RobotConfig, Secret, SendOptions, Webhook};
 use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
 use yuezhi_domain::{Pace, UnixMillis};
 
 use crate::channel::{BoxFuture, Channel, ChannelKind, Limits};
+use crate::codes;
 use crate::message::{Post, Recipient};
 use crate::outcome::{CheckReport, Finding, Level, Outcome, Why};
 use crate::registry::ConfigError;
 
 /// A robot as an administrator describes it.
 #[derive(Debug, Clone)]
-pub struct RobotChannelConfig {
+pub struct RobotSettings {
     /// Names the lane: `robot:{name}`.
     pub name: String,
     /// As pasted from the group's settings.
@@ -29,8 +34,30 @@ pub struct RobotChannelConfig {
     pub secret: Option<SecretString>,
     /// 自定义关键词.
     pub keywords: Vec<String>,
-    /// Instead of the platform's own limits; for private platforms and load tests.
-    pub limits: Option<Limits>,
+    /// Messages a minute instead of the platform's 20; 0 is unlimited. For private platforms and load tests.
+    pub per_minute: Option<u32>,
+}
+
+/// Checks a pasted webhook address and gives it back in its shortest form: the address with its
+/// token, or the bare token if that was pasted.
+pub fn parse_webhook(pasted: &SecretString) -> Result<String, WebhookError> {
+    let parts = Webhook::parse(pasted.expose_secret())?;
+    let token = parts.access_token.expose_secret();
+    if !pasted.expose_secret().contains("://") {
+        return Ok(token.to_owned());
+    }
+    let mut url = parts.base;
+    url.query_pairs_mut().append_pair("access_token", token);
+    Ok(url.into())
+}
+
+/// Checks a pasted signing secret and gives it back trimmed; `None` if nothing was pasted.
+pub fn parse_secret(pasted: &SecretString) -> Result<Option<String>, SecretError> {
+    match Secret::parse(pasted.expose_secret()) {
+        Ok(secret) => Ok(Some(secret.value.expose_secret().to_owned())),
+        Err(SecretError::Empty) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A custom group robot.
@@ -42,28 +69,42 @@ pub(crate) struct RobotChannel {
 }
 
 impl RobotChannel {
-    pub(crate) fn new(http: Http, config: RobotChannelConfig) -> Result<Self, ConfigError> {
-        let webhook = Webhook::parse(config.webhook.expose_secret())?;
-        let secret = config
+    /// `oapi`: the host of a robot given by a bare token.
+    pub(crate) fn new(
+        http: Http,
+        settings: RobotSettings,
+        oapi: &Url,
+    ) -> Result<Self, ConfigError> {
+        let webhook = Webhook::parse_at(settings.webhook.expose_secret(), oapi)?;
+        let secret = match settings
             .secret
+            .as_ref()
             .map(|secret| Secret::parse(secret.expose_secret()))
-            .transpose()?;
+        {
+            None | Some(Err(SecretError::Empty)) => None,
+            Some(parsed) => Some(parsed?),
+        };
         let warning = secret
             .as_ref()
             .and_then(|secret| secret.warning)
-            .map(|warning| Why::new("robot_secret_without_prefix", warning.to_string()));
-        let secret = secret.map(|secret| secret.value);
+            .map(|warning| Why::new(codes::ROBOT_SECRET_WITHOUT_PREFIX, warning.to_string()));
+        let keywords = settings
+            .keywords
+            .iter()
+            .map(|word| word.trim().to_owned())
+            .filter(|word| !word.is_empty())
+            .collect();
         let robot = Robot::new(
             http,
             RobotConfig {
                 webhook,
-                secret,
-                keywords: config.keywords,
+                secret: secret.map(|secret| secret.value),
+                keywords,
             },
         );
-        let limits = config.limits.unwrap_or_else(platform_limits);
+        let limits = limits(settings.per_minute);
         Ok(Self {
-            lane: format!("robot:{}", config.name),
+            lane: format!("{}:{}", ChannelKind::Robot, settings.name),
             limits,
             robot,
             warning,
@@ -86,12 +127,14 @@ impl RobotChannel {
 
 /// 20 messages a minute, above that nothing for 10 minutes (official document). The window is two
 /// seconds longer than a minute: messages evenly spaced here may arrive closer together there.
-fn platform_limits() -> Limits {
+fn limits(per_minute: Option<u32>) -> Limits {
+    let unlimited = per_minute == Some(0);
+    let pace = Pace::new(per_minute.unwrap_or(20), Duration::from_secs(62));
     Limits {
-        pace: Some(Pace::new(20, Duration::from_secs(62))),
+        pace: (!unlimited).then_some(pace),
         hold_after_throttle: Duration::from_mins(10),
-        in_flight: 4,
-        coalesce_above: Some(15),
+        in_flight: if unlimited { 64 } else { 4 },
+        coalesce_above: (!unlimited).then_some(15),
         max_bytes: dingtalk::BODY_LIMIT_BYTES,
         personal: false,
         idempotent: true,
@@ -122,7 +165,7 @@ impl Channel for RobotChannel {
     fn check(&self, now: UnixMillis) -> BoxFuture<'_, CheckReport> {
         Box::pin(async move {
             let mut report = match self.robot.probe(now.get()).await {
-                Ok(()) => CheckReport::one(Level::Fine, Why::new("robot_known", "")),
+                Ok(()) => CheckReport::one(Level::Fine, Why::new(codes::ROBOT_KNOWN, "")),
                 Err(error) => CheckReport::of_outcome(verdict::outcome(&error)),
             };
             report

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use dingtalk::{At, Button, Buttons, MENTIONS_LIMIT, Orientation, RobotMessage};
 use yuezhi_domain::{DeliveryKind, Language};
 
-use crate::message::{Link, Mentions, Message, Para, Post, colon, one_line, present};
+use crate::message::{LinkTo, Mentions, Message, Para, Post, colon, one_line, present};
 
 /// What the conversation list shows is shorter still.
 const TITLE_CHARS: usize = 100;
@@ -36,16 +36,16 @@ pub(super) fn render(post: &Post) -> Rendered<'_> {
     let points_at_people = at.count() > 0 || named.is_some();
     let rendered = match message.kind {
         DeliveryKind::Reminder if points_at_people => RobotMessage::Text {
-            content: plain_text(message, named.as_deref()),
+            content: plain_text(post, named.as_deref()),
         },
-        DeliveryKind::Digest => markdown(message, named.as_deref(), &message.links),
+        DeliveryKind::Digest => markdown(post, named.as_deref()),
         _ if message.links.is_empty() || message.links.len() > BUTTONS => {
-            markdown(message, named.as_deref(), &message.links)
+            markdown(post, named.as_deref())
         }
         _ => RobotMessage::ActionCard {
             title: title(message),
-            text: markdown_text(message, named.as_deref(), &[]),
-            buttons: buttons(&message.links),
+            text: markdown_text(post, named.as_deref(), false),
+            buttons: buttons(post),
         },
     };
     Rendered {
@@ -98,21 +98,25 @@ fn title(message: &Message) -> String {
     one_line(&message.title, TITLE_CHARS)
 }
 
-fn buttons(links: &[Link]) -> Buttons {
-    let button = |link: &Link| Button {
-        title: one_line(&link.label, 20),
-        url: link.url.clone(),
-    };
-    match links {
-        [only] => Buttons::Whole(button(only)),
-        several => Buttons::Each {
-            orientation: Orientation::Vertical,
-            buttons: several.iter().map(button).collect(),
-        },
+fn buttons(post: &Post) -> Buttons {
+    let mut buttons: Vec<Button> = post
+        .links()
+        .map(|link| Button {
+            title: one_line(link.label, 20),
+            url: link.url.to_owned(),
+        })
+        .collect();
+    if buttons.len() == 1 {
+        return Buttons::Whole(buttons.remove(0));
+    }
+    Buttons::Each {
+        orientation: Orientation::Vertical,
+        buttons,
     }
 }
 
-fn plain_text(message: &Message, named: Option<&str>) -> String {
+fn plain_text(post: &Post, named: Option<&str>) -> String {
+    let message = &*post.message;
     let mut text = title(message);
     let mut line = |words: &str| {
         if !words.is_empty() {
@@ -135,7 +139,7 @@ fn plain_text(message: &Message, named: Option<&str>) -> String {
             Para::Bullet(words) => line(&format!("· {}", words.trim())),
         }
     }
-    for link in &message.links {
+    for link in post.links() {
         line(&format!(
             "{}{}{}",
             link.label,
@@ -148,15 +152,16 @@ fn plain_text(message: &Message, named: Option<&str>) -> String {
     text
 }
 
-fn markdown(message: &Message, named: Option<&str>, links: &[Link]) -> RobotMessage {
+fn markdown(post: &Post, named: Option<&str>) -> RobotMessage {
     RobotMessage::Markdown {
-        title: title(message),
-        text: markdown_text(message, named, links),
+        title: title(&post.message),
+        text: markdown_text(post, named, true),
     }
 }
 
 /// Blocks are parted by blank lines: a single line break does not break (field reports).
-fn markdown_text(message: &Message, named: Option<&str>, links: &[Link]) -> String {
+fn markdown_text(post: &Post, named: Option<&str>, with_links: bool) -> String {
+    let message = &*post.message;
     let mut text = format!("#### {}", inert(&title(message)));
     let mut block = |words: &str| {
         if !words.is_empty() {
@@ -189,10 +194,8 @@ fn markdown_text(message: &Message, named: Option<&str>, links: &[Link]) -> Stri
         }
     }
     block(&bullets);
-    let rows: Vec<String> = links
-        .iter()
-        .map(|link| format!("- [{}]({})", inert(&one_line(&link.label, 200)), link.url))
-        .collect();
+    let row = |link: LinkTo<'_>| format!("- [{}]({})", inert(&one_line(link.label, 200)), link.url);
+    let rows: Vec<String> = post.links().filter(|_| with_links).map(row).collect();
     block(&rows.join("\n"));
     block(&inert(message.footer.as_deref().unwrap_or_default().trim()));
     block(&inert(named.unwrap_or_default()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dingtalk::{ContentFault, Error, Misconfiguration, TransportPhase, Verdict};
 
+use crate::codes;
 use crate::outcome::{Outcome, Why};
 
 /// A platform that cannot be reached says nothing about one delivery.
@@ -20,7 +21,7 @@ pub(super) fn outcome(error: &Error) -> Outcome {
     {
         return Outcome::Hold {
             lane_for: UNREACHABLE,
-            why: why("dingtalk_unreachable", error),
+            why: why(codes::DINGTALK_UNREACHABLE, error),
         };
     }
     match error.verdict() {
@@ -38,28 +39,28 @@ pub(super) fn outcome(error: &Error) -> Outcome {
         },
         Verdict::QuotaUsedUp => Outcome::Hold {
             lane_for: QUOTA,
-            why: why("dingtalk_quota_used_up", error),
+            why: why(codes::DINGTALK_QUOTA_USED_UP, error),
         },
         Verdict::ContentRefused(fault) => Outcome::Reject {
             why: why(content_code(fault), error),
         },
         Verdict::RecipientUnknown => Outcome::Reject {
-            why: why("dingtalk_person_unknown", error),
+            why: why(codes::DINGTALK_PERSON_UNKNOWN, error),
         },
         Verdict::RecipientLimited => Outcome::Reject {
-            why: why("dingtalk_person_limit", error),
+            why: why(codes::DINGTALK_PERSON_LIMIT, error),
         },
         Verdict::LoginCodeInvalid => Outcome::Reject {
-            why: why("dingtalk_refused", error),
+            why: why(codes::DINGTALK_REFUSED, error),
         },
         Verdict::TargetGone => Outcome::Misconfigured {
-            why: why("robot_group_gone", error),
+            why: why(codes::ROBOT_GROUP_GONE, error),
         },
         Verdict::PermissionMissing { .. } => Outcome::Misconfigured {
-            why: why("dingtalk_permission_missing", error),
+            why: why(codes::DINGTALK_PERMISSION_MISSING, error),
         },
         Verdict::IpNotAllowed { .. } => Outcome::Misconfigured {
-            why: why("robot_ip_not_allowed", error),
+            why: why(codes::ROBOT_IP_NOT_ALLOWED, error),
         },
         Verdict::Misconfigured(what) => Outcome::Misconfigured {
             why: why(setup_code(what), error),
@@ -74,45 +75,45 @@ fn why(code: &'static str, error: &Error) -> Why {
 fn retry_code(error: &Error) -> &'static str {
     match error {
         Error::Transport(transport) if transport.phase == TransportPhase::TimedOut => {
-            "dingtalk_timeout"
+            codes::DINGTALK_TIMEOUT
         }
-        Error::Transport(_) => "dingtalk_connection_broken",
-        Error::Answer(_) => "dingtalk_answer_odd",
-        _ => "dingtalk_busy",
+        Error::Transport(_) => codes::DINGTALK_CONNECTION_BROKEN,
+        Error::Answer(_) => codes::DINGTALK_ANSWER_ODD,
+        _ => codes::DINGTALK_BUSY,
     }
 }
 
 fn hold_code(error: &Error) -> &'static str {
     match error {
-        Error::Answer(_) => "dingtalk_answer_odd",
-        _ => "robot_throttled",
+        Error::Answer(_) => codes::DINGTALK_ANSWER_ODD,
+        _ => codes::ROBOT_THROTTLED,
     }
 }
 
 fn content_code(fault: ContentFault) -> &'static str {
     match fault {
-        ContentFault::Malformed => "robot_message_malformed",
-        ContentFault::TooLong => "robot_message_too_long",
-        ContentFault::Unsafe => "robot_content_refused",
-        ContentFault::CannotMention => "robot_cannot_mention",
-        ContentFault::TooManyMentions => "robot_too_many_mentions",
-        ContentFault::Duplicate => "dingtalk_duplicate",
+        ContentFault::Malformed => codes::ROBOT_MESSAGE_MALFORMED,
+        ContentFault::TooLong => codes::ROBOT_MESSAGE_TOO_LONG,
+        ContentFault::Unsafe => codes::ROBOT_CONTENT_REFUSED,
+        ContentFault::CannotMention => codes::ROBOT_CANNOT_MENTION,
+        ContentFault::TooManyMentions => codes::ROBOT_TOO_MANY_MENTIONS,
+        ContentFault::Duplicate => codes::DINGTALK_DUPLICATE,
     }
 }
 
 fn setup_code(what: Misconfiguration) -> &'static str {
     match what {
-        Misconfiguration::KeywordMissing => "robot_keyword_missing",
-        Misconfiguration::SignatureWrong => "robot_signature_wrong",
-        Misconfiguration::ClockWrong => "robot_clock_wrong",
-        Misconfiguration::SecuritySettings => "robot_security_settings",
-        Misconfiguration::RobotTokenUnknown => "robot_token_unknown",
-        Misconfiguration::RobotDisabled => "robot_disabled",
-        Misconfiguration::AppSecretWrong => "dingtalk_app_secret_wrong",
-        Misconfiguration::AccessTokenRefused => "dingtalk_token_refused",
-        Misconfiguration::OutsideScope => "dingtalk_outside_scope",
-        Misconfiguration::AgentIdWrong => "dingtalk_agent_id_wrong",
-        Misconfiguration::EndpointWrong => "dingtalk_endpoint_wrong",
-        Misconfiguration::ClientBroken => "dingtalk_client_broken",
+        Misconfiguration::KeywordMissing => codes::ROBOT_KEYWORD_MISSING,
+        Misconfiguration::SignatureWrong => codes::ROBOT_SIGNATURE_WRONG,
+        Misconfiguration::ClockWrong => codes::ROBOT_CLOCK_WRONG,
+        Misconfiguration::SecuritySettings => codes::ROBOT_SECURITY_SETTINGS,
+        Misconfiguration::RobotTokenUnknown => codes::ROBOT_TOKEN_UNKNOWN,
+        Misconfiguration::RobotDisabled => codes::ROBOT_DISABLED,
+        Misconfiguration::AppSecretWrong => codes::DINGTALK_APP_SECRET_WRONG,
+        Misconfiguration::AccessTokenRefused => codes::DINGTALK_TOKEN_REFUSED,
+        Misconfiguration::OutsideScope => codes::DINGTALK_OUTSIDE_SCOPE,
+        Misconfiguration::AgentIdWrong => codes::DINGTALK_AGENT_ID_WRONG,
+        Misconfiguration::EndpointWrong => codes::DINGTALK_ENDPOINT_WRONG,
+        Misconfiguration::ClientBroken => codes::DINGTALK_CLIENT_BROKEN,
     }
 }

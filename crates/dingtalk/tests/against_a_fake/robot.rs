@@ -119,7 +119,7 @@ fn mentions_stand_in_the_text_too() {
         body_of(&text("请确认 @1024 谢谢"), &at, &[]),
         r#"{"msgtype":"text","text":{"content":"请确认 @1024 谢谢 @18000000000"},"at":{"atMobiles":["18000000000"],"atUserIds":["1024"],"isAtAll":false}}"#
     );
-    assert!(body_of(&markdown("x"), &at, &[]).contains(r#""text":"x\n\n @18000000000 @1024""#));
+    assert!(body_of(&markdown("x"), &at, &[]).contains(r#""text":"x\n\n@18000000000 @1024""#));
     assert!(body_of(&text("x @10245"), &at, &[]).contains("@10245 @18000000000 @1024"));
     assert!(body_of(&text("x"), &At::ALL, &[]).contains(r#""at":{"isAtAll":true}"#));
 }
@@ -218,7 +218,7 @@ fn a_long_text_keeps_its_closing_link_and_its_mentions() {
     let body = String::from_utf8(encoded.body).unwrap();
     assert!(body.contains(r#""text":"【制度】"#));
     assert!(
-        body.contains(r"…\n\n[阅读全文](https://p.example/n/1)\n\n @1024"),
+        body.contains(r"…\n\n[阅读全文](https://p.example/n/1)\n\n@1024"),
         "{body}"
     );
 }

@@ -18,21 +18,24 @@ pub(super) fn pairs(old: &[Clause], new: &[Clause]) -> Vec<Option<usize>> {
     alignment.anchor(0..old.len(), 0..new.len(), 0);
     alignment.pair_similar(Pass::Structure);
     alignment.pair_similar(Pass::Everything);
+    alignment.pair_headings_of_pairs();
     alignment.to_old
 }
 
 /// For each new clause whether it changed its place among the others. What stays is the heaviest run of
 /// pairs in the same order, so a short clause moves rather than a long one.
-pub(super) fn moved(pairs: &[Option<usize>], new: &[Clause]) -> Vec<bool> {
+pub(super) fn moved(pairs: &[Option<usize>], old: &[Clause], new: &[Clause]) -> Vec<bool> {
     let matched: Vec<(usize, usize)> = pairs
         .iter()
         .enumerate()
         .filter_map(|(j, i)| Some((j, (*i)?)))
         .collect();
-    let weights: Vec<u64> = matched
-        .iter()
-        .map(|(j, _)| 4 + new[*j].body().chars().count() as u64)
-        .collect();
+    // Who kept both place and label is the last to be called moved.
+    let weight = |i: usize, j: usize| {
+        let same_label = old[i].label.is_some() && old[i].label == new[j].label;
+        (4 + new[j].body().chars().count() as u64) * if same_label { 2 } else { 1 }
+    };
+    let weights: Vec<u64> = matched.iter().map(|(j, i)| weight(*i, *j)).collect();
     let mut moved = vec![false; pairs.len()];
     let stays = heaviest_increasing(
         &matched.iter().map(|(_, i)| *i).collect::<Vec<_>>(),
@@ -193,6 +196,18 @@ impl<'c> Alignment<'c> {
         candidates.sort_by(|a, b| b.0.cmp(&a.0).then((a.2, a.1).cmp(&(b.2, b.1))));
         for (_, i, j) in candidates {
             if self.to_new[i].is_none() && self.to_old[j].is_none() {
+                self.pair(i, j);
+            }
+        }
+    }
+
+    /// A heading with quite other words is still the heading of the clause that follows it.
+    fn pair_headings_of_pairs(&mut self) {
+        for j in (0..self.to_old.len().saturating_sub(1)).rev() {
+            let below = self.to_old[j + 1].and_then(|i| i.checked_sub(1));
+            let Some(i) = below.filter(|i| self.to_old[j].is_none() && self.to_new[*i].is_none()) else { continue };
+            let (before, after) = (&self.old.clauses[i], &self.new.clauses[j]);
+            if is_heading(before) && is_heading(after) && before.kind == after.kind && before.level == after.level {
                 self.pair(i, j);
             }
         }

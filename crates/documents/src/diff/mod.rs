@@ -88,7 +88,7 @@ pub struct Counts {
 /// Compares two versions. Linear in the length of the texts but for a bounded part.
 pub fn diff(old: &[Clause], new: &[Clause]) -> Diff {
     let pairs = align::pairs(old, new);
-    let moved = align::moved(&pairs, new);
+    let moved = align::moved(&pairs, old, new);
     let mut effort = words::Effort::default();
     let mut changes = Vec::with_capacity(new.len());
     for (at_old, at_new) in reading_order(&pairs, &moved, old.len()) {

@@ -4,6 +4,7 @@
 //! marked by element, by class and by signs in the text, so they survive without colour and in a mail.
 //! Invariant: the output went through the sanitiser; unchanged clauses appear only beside changed ones.
 
+use super::align;
 use super::{Change, ChangeKind, ClauseRef, Diff, Segment};
 use crate::sanitise::{self, escape};
 
@@ -305,12 +306,20 @@ impl View<'_> {
                 .collect();
         }
         let mut out = String::new();
-        for segment in &change.segments {
+        let mut segments = change.segments.iter().peekable();
+        while let Some(segment) = segments.next() {
             match segment {
                 Segment::Same(text) => out.push_str(&lines(text)),
-                Segment::Deleted(text) if old => out.push_str(&self.deleted(text)),
+                Segment::Deleted(gone) => match segments.peek() {
+                    Some(Segment::Inserted(came)) if align::normalised(gone) == align::normalised(came) => {
+                        out.push_str(&lines(if new { came } else { gone }));
+                        segments.next();
+                    }
+                    _ if old => out.push_str(&self.deleted(gone)),
+                    _ => {}
+                },
                 Segment::Inserted(text) if new => out.push_str(&self.inserted(text)),
-                Segment::Deleted(_) | Segment::Inserted(_) => {}
+                Segment::Inserted(_) => {}
             }
         }
         out

@@ -20,7 +20,8 @@ pub(super) async fn events(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Sent, Infallible>>> {
-    let userid = persona_of(&shared.world(), &headers).map_or_else(String::new, |person| person.userid.clone());
+    let userid = persona_of(&shared.world(), &headers)
+        .map_or_else(String::new, |person| person.userid.clone());
     let stop = shared.stop.clone().cancelled_owned();
     let heard = BroadcastStream::new(shared.events.subscribe());
     let hello = futures_util::stream::iter([Ok(Sent::default().event("hello").data("{}"))]);
@@ -28,7 +29,8 @@ pub(super) async fn events(
         let sent = event.map_or_else(|_| Some(changed()), |event| tell(&shared, &event, &userid));
         std::future::ready(sent.map(Ok))
     });
-    Sse::new(hello.chain(told).take_until(stop)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    Sse::new(hello.chain(told).take_until(stop))
+        .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
 fn tell(shared: &Shared, event: &Event, userid: &str) -> Option<Sent> {
@@ -40,10 +42,14 @@ fn tell(shared: &Shared, event: &Event, userid: &str) -> Option<Sent> {
             }
             let message = world.message(message.id)?;
             let row = view::conversation(&world, &message.conversation, userid)?;
-            let data = json!({ "conversation": row, "message": view::message(&world, message, userid) });
+            let data =
+                json!({ "conversation": row, "message": view::message(&world, message, userid) });
             Some(Sent::default().event("message").data(data.to_string()))
         }
-        Event::Read { conversation, userid: reader } => {
+        Event::Read {
+            conversation,
+            userid: reader,
+        } => {
             let concerns = world.may_see(userid, conversation);
             let row = view::conversation(&world, conversation, userid).filter(|_| concerns)?;
             let data = json!({ "conversation": row, "mine": reader == userid });

@@ -31,8 +31,14 @@ pub(super) async fn settings(
 ) -> Result<Json<Value>, Refused> {
     let world = shared.world();
     let group = own_group(&world, &headers, &wanted.id)?;
-    let members = group.members.iter().filter_map(|userid| world.person(userid));
-    let apps = world.apps.iter().filter(|app| group.app_robots.contains(&app.robot_code));
+    let members = group
+        .members
+        .iter()
+        .filter_map(|userid| world.person(userid));
+    let apps = world
+        .apps
+        .iter()
+        .filter(|app| group.app_robots.contains(&app.robot_code));
     Ok(Json(json!({
         "id": group.id,
         "title": group.title,
@@ -84,9 +90,16 @@ pub(super) async fn change_robot(
     Json(form): Json<RobotForm>,
 ) -> Result<Json<Value>, Refused> {
     let mut world = shared.world();
-    let group_id = world.robot(&access_token).map(|(group, _)| group.id.clone()).ok_or(NOT_YOURS)?;
+    let group_id = world
+        .robot(&access_token)
+        .map(|(group, _)| group.id.clone())
+        .ok_or(NOT_YOURS)?;
     let mut group = own_group(&world, &headers, &group_id)?.clone();
-    let robot = group.robots.iter_mut().find(|robot| robot.access_token == access_token).ok_or(NOT_YOURS)?;
+    let robot = group
+        .robots
+        .iter_mut()
+        .find(|robot| robot.access_token == access_token)
+        .ok_or(NOT_YOURS)?;
     fill(&shared, robot, form)?;
     let answer = robot_view(&shared, robot);
     world.record(Entry::Group(group));
@@ -96,31 +109,52 @@ pub(super) async fn change_robot(
 
 fn own_group<'a>(world: &'a World, headers: &HeaderMap, id: &str) -> Result<&'a Group, Refused> {
     let person = persona_of(world, headers).ok_or(NOBODY)?;
-    world.group(id).filter(|group| !group.dissolved && group.members.contains(&person.userid)).ok_or(NOT_YOURS)
+    world
+        .group(id)
+        .filter(|group| !group.dissolved && group.members.contains(&person.userid))
+        .ok_or(NOT_YOURS)
 }
 
 fn fill(shared: &Shared, robot: &mut Robot, form: RobotForm) -> Result<(), Refused> {
     let refuse = |zh, en| Err(Refused(StatusCode::UNPROCESSABLE_ENTITY, zh, en));
     let tidy = |list: Vec<String>| -> Vec<String> {
-        list.into_iter().map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect()
+        list.into_iter()
+            .map(|item| item.trim().to_owned())
+            .filter(|item| !item.is_empty())
+            .collect()
     };
     let (name, keywords, ips) = (form.name.trim(), tidy(form.keywords), tidy(form.ips));
     if name.is_empty() || name.chars().count() > 20 {
-        return refuse("请填写机器人名字（1–20 个字）", "Give the robot a name of 1–20 characters");
+        return refuse(
+            "请填写机器人名字（1–20 个字）",
+            "Give the robot a name of 1–20 characters",
+        );
     }
     if keywords.len() > KEYWORDS_AT_MOST {
         return refuse("最多 10 个关键词", "Ten keywords at most");
     }
     if ips.iter().any(|range| !is_address_or_range(range)) {
-        return refuse("IP 地址（段）须为 IPv4 或 CIDR，不支持 IPv6", "Addresses are IPv4 or CIDR; IPv6 is not supported");
+        return refuse(
+            "IP 地址（段）须为 IPv4 或 CIDR，不支持 IPv6",
+            "Addresses are IPv4 or CIDR; IPv6 is not supported",
+        );
     }
     if keywords.is_empty() && !form.signed && ips.is_empty() {
-        return refuse("安全设置至少选择一种", "Choose at least one security setting");
+        return refuse(
+            "安全设置至少选择一种",
+            "Choose at least one security setting",
+        );
     }
     let kept = robot.security.secret.take();
-    let secret = form.signed.then(|| kept.unwrap_or_else(|| shared.ids().secret()));
+    let secret = form
+        .signed
+        .then(|| kept.unwrap_or_else(|| shared.ids().secret()));
     robot.name = name.to_owned();
-    robot.security = Security { keywords, secret, ips };
+    robot.security = Security {
+        keywords,
+        secret,
+        ips,
+    };
     robot.state = form.state;
     Ok(())
 }

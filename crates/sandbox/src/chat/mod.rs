@@ -37,7 +37,10 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(|| async { asset("index.html") }))
         .route("/favicon.ico", get(|| async { asset("icon.svg") }))
-        .route("/chat/assets/{name}", get(|Path(name): Path<String>| async move { asset(&name) }))
+        .route(
+            "/chat/assets/{name}",
+            get(|Path(name): Path<String>| async move { asset(&name) }),
+        )
         .route("/chat/home", get(home))
         .route("/chat/people", get(people))
         .route("/chat/persona", post(choose_persona))
@@ -61,7 +64,10 @@ pub(crate) fn persona_cookie(userid: &str, set: bool) -> HeaderMap {
     let value: String = url::form_urlencoded::byte_serialize(userid.as_bytes()).collect();
     let cookie = format!("{PERSONA}={value}; Path=/; Max-Age=31536000; SameSite=Lax");
     let cookie = HeaderValue::from_str(&cookie).ok().filter(|_| set);
-    cookie.into_iter().map(|cookie| (header::SET_COOKIE, cookie)).collect()
+    cookie
+        .into_iter()
+        .map(|cookie| (header::SET_COOKIE, cookie))
+        .collect()
 }
 
 /// Whether the reader has switched from Chinese to English.
@@ -70,16 +76,23 @@ pub(crate) fn speaks_english(headers: &HeaderMap) -> bool {
 }
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let all = headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
     let value = all.flat_map(|line| line.split(';')).find_map(|pair| {
         let (key, value) = pair.trim().split_once('=')?;
         (key == name).then(|| value.to_owned())
     })?;
-    url::form_urlencoded::parse(format!("v={value}").as_bytes()).next().map(|(_, value)| value.into_owned())
+    url::form_urlencoded::parse(format!("v={value}").as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
 }
 
 fn asset(name: &str) -> Response {
-    let Some(file) = Assets::get(name) else { return StatusCode::NOT_FOUND.into_response() };
+    let Some(file) = Assets::get(name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let security = "default-src 'self'; img-src 'self' http: https: data:; style-src 'self' 'unsafe-inline'; \
                     frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
     let headers = [
@@ -102,11 +115,22 @@ impl IntoResponse for Refused {
     }
 }
 
-const NOBODY: Refused = Refused(StatusCode::NOT_FOUND, "组织里还没有成员", "The organisation has no people");
-const NOT_YOURS: Refused = Refused(StatusCode::NOT_FOUND, "没有这个会话", "There is no such conversation");
+const NOBODY: Refused = Refused(
+    StatusCode::NOT_FOUND,
+    "组织里还没有成员",
+    "The organisation has no people",
+);
+const NOT_YOURS: Refused = Refused(
+    StatusCode::NOT_FOUND,
+    "没有这个会话",
+    "There is no such conversation",
+);
 
 /// Everything the page shows before a conversation is opened.
-async fn home(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> Result<Json<Value>, Refused> {
+async fn home(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refused> {
     let world = shared.world();
     let person = persona_of(&world, &headers).ok_or(NOBODY)?;
     let mut conversations: Vec<_> = world
@@ -136,14 +160,23 @@ async fn people(State(shared): State<Arc<Shared>>, Query(search): Query<Search>)
     let wanted = search.q.trim().to_lowercase();
     let found = world.organisation.people.iter().filter(|person| {
         let place = view::departments(&world, person);
-        [&person.name, &person.mobile, &person.title, &person.userid, &place]
-            .iter()
-            .any(|field| field.to_lowercase().contains(&wanted))
+        [
+            &person.name,
+            &person.mobile,
+            &person.title,
+            &person.userid,
+            &place,
+        ]
+        .iter()
+        .any(|field| field.to_lowercase().contains(&wanted))
     });
     let rows = found.take(60).map(|person| {
         let mut row = view::person(&world, person);
         let conversations = world.conversations_of(&person.userid);
-        let unread: usize = conversations.iter().map(|id| view::unread(&world, id, &person.userid).0).sum();
+        let unread: usize = conversations
+            .iter()
+            .map(|id| view::unread(&world, id, &person.userid).0)
+            .sum();
         row["unread"] = unread.into();
         row
     });
@@ -155,11 +188,21 @@ struct Persona {
     userid: String,
 }
 
-async fn choose_persona(State(shared): State<Arc<Shared>>, Json(persona): Json<Persona>) -> Result<impl IntoResponse, Refused> {
+async fn choose_persona(
+    State(shared): State<Arc<Shared>>,
+    Json(persona): Json<Persona>,
+) -> Result<impl IntoResponse, Refused> {
     if shared.world().person(&persona.userid).is_none() {
-        return Err(Refused(StatusCode::NOT_FOUND, "没有这位成员", "There is no such person"));
+        return Err(Refused(
+            StatusCode::NOT_FOUND,
+            "没有这位成员",
+            "There is no such person",
+        ));
     }
-    Ok((persona_cookie(&persona.userid, true), StatusCode::NO_CONTENT))
+    Ok((
+        persona_cookie(&persona.userid, true),
+        StatusCode::NO_CONTENT,
+    ))
 }
 
 #[derive(Debug, Deserialize)]
@@ -181,11 +224,19 @@ async fn messages(
         return Err(NOT_YOURS);
     }
     let before = wanted.before.unwrap_or(u64::MAX);
-    let mut newest_first = world.conversation(&wanted.conversation).rev().filter(|message| message.id < before);
-    let mut page: Vec<_> =
-        newest_first.by_ref().take(PAGE).map(|message| view::message(&world, message, &person.userid)).collect();
+    let mut newest_first = world
+        .conversation(&wanted.conversation)
+        .rev()
+        .filter(|message| message.id < before);
+    let mut page: Vec<_> = newest_first
+        .by_ref()
+        .take(PAGE)
+        .map(|message| view::message(&world, message, &person.userid))
+        .collect();
     page.reverse();
-    Ok(Json(json!({ "messages": page, "more": newest_first.next().is_some() })))
+    Ok(Json(
+        json!({ "messages": page, "more": newest_first.next().is_some() }),
+    ))
 }
 
 async fn read(
@@ -196,7 +247,10 @@ async fn read(
     let mut world = shared.world();
     let userid = persona_of(&world, &headers).ok_or(NOBODY)?.userid.clone();
     if world.open(&wanted.conversation, &userid, shared.clock.now_ms()) {
-        shared.tell(Event::Read { conversation: wanted.conversation, userid });
+        shared.tell(Event::Read {
+            conversation: wanted.conversation,
+            userid,
+        });
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -215,20 +269,34 @@ async fn say(
 ) -> Result<StatusCode, Refused> {
     let text = saying.text.trim();
     if text.is_empty() || text.chars().count() > TEXT_AT_MOST {
-        return Err(Refused(StatusCode::UNPROCESSABLE_ENTITY, "消息为空或过长", "The message is empty or too long"));
+        return Err(Refused(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "消息为空或过长",
+            "The message is empty or too long",
+        ));
     }
     let mut world = shared.world();
     let userid = persona_of(&world, &headers).ok_or(NOBODY)?.userid.clone();
-    let group = world.group(&saying.conversation).filter(|group| !group.dissolved && group.members.contains(&userid));
+    let group = world
+        .group(&saying.conversation)
+        .filter(|group| !group.dissolved && group.members.contains(&userid));
     let members = &group.ok_or(NOT_YOURS)?.members;
-    let named = |member: &&String| world.person(member).is_some_and(|person| text.contains(&format!("@{}", person.name)));
+    let named = |member: &&String| {
+        world
+            .person(member)
+            .is_some_and(|person| text.contains(&format!("@{}", person.name)))
+    };
     let mentions = members.iter().filter(named).cloned().collect();
     let message = Message {
         id: 0,
         conversation: saying.conversation.clone(),
         at_ms: 0,
-        sender: Sender::Person { userid: userid.clone() },
-        content: Content::Text { text: text.to_owned() },
+        sender: Sender::Person {
+            userid: userid.clone(),
+        },
+        content: Content::Text {
+            text: text.to_owned(),
+        },
         mentions,
         at_all: text.contains("@所有人"),
         msg_uuid: None,

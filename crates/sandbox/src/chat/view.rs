@@ -54,17 +54,34 @@ pub(super) fn conversation(world: &World, id: &str, userid: &str) -> Option<Row>
         return Some(row("robot", name, 1, Vec::new()));
     }
     let group = world.group(id)?;
-    let faces = group.members.iter().filter_map(|member| world.person(member)).take(4);
-    let faces = faces.map(|member| json!({ "name": member.name, "colour": colour(&member.avatar_colour) })).collect();
-    Some(row("group", group.title.clone(), group.members.len(), faces))
+    let faces = group
+        .members
+        .iter()
+        .filter_map(|member| world.person(member))
+        .take(4);
+    let faces = faces
+        .map(|member| json!({ "name": member.name, "colour": colour(&member.avatar_colour) }))
+        .collect();
+    Some(row(
+        "group",
+        group.title.clone(),
+        group.members.len(),
+        faces,
+    ))
 }
 
 /// How many messages the person has not seen, and whether one of them mentions this person.
 pub(super) fn unread(world: &World, conversation: &str, userid: &str) -> (usize, bool) {
     let seen = world.seen_up_to(conversation, userid);
-    let unseen = world.conversation(conversation).rev().take_while(|message| message.id > seen);
+    let unseen = world
+        .conversation(conversation)
+        .rev()
+        .take_while(|message| message.id > seen);
     unseen.fold((0, false), |(count, mentioned), message| {
-        (count + 1, mentioned || message.at_all || message.mentions.iter().any(|one| one == userid))
+        (
+            count + 1,
+            mentioned || message.at_all || message.mentions.iter().any(|one| one == userid),
+        )
     })
 }
 
@@ -103,7 +120,9 @@ pub(super) fn person(world: &World, person: &Person) -> Value {
 pub(super) fn departments(world: &World, person: &Person) -> String {
     let all = world.organisation.departments.iter();
     let own = all.filter(|department| person.department_ids.contains(&department.id));
-    own.map(|department| department.name.as_str()).collect::<Vec<_>>().join("、")
+    own.map(|department| department.name.as_str())
+        .collect::<Vec<_>>()
+        .join("、")
 }
 
 fn sender(world: &World, sender: &Sender) -> Value {
@@ -119,15 +138,19 @@ fn sender(world: &World, sender: &Sender) -> Value {
 /// The last line of a group says who spoke.
 fn preview(world: &World, message: &Message, userid: &str) -> String {
     let mut text = message.content.preview();
-    for member in message.mentions.iter().filter_map(|mentioned| world.person(mentioned)) {
+    for member in message
+        .mentions
+        .iter()
+        .filter_map(|mentioned| world.person(mentioned))
+    {
         text = text.replace(&format!("@{}", member.mobile), &format!("@{}", member.name));
     }
     match &message.sender {
         Sender::Robot { name, .. } => format!("{name}：{text}"),
         Sender::App { .. } => text,
         Sender::Person { userid: sender } if sender == userid => text,
-        Sender::Person { userid: sender } => {
-            world.person(sender).map_or_else(|| text.clone(), |person| format!("{}：{text}", person.name))
-        }
+        Sender::Person { userid: sender } => world
+            .person(sender)
+            .map_or_else(|| text.clone(), |person| format!("{}：{text}", person.name)),
     }
 }

@@ -12,14 +12,24 @@ use crate::world::World;
 
 /// `GET /v1.0/contact/users/me` with a person's token.
 pub(super) fn me(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
-    let token = call.header("x-acs-dingtalk-access-token").filter(|token| !token.is_empty()).ok_or_else(|| {
-        ModernRefusal::bad("AuthenticationFailed.MissingParameter", "缺少参数：x-acs-dingtalk-access-token")
-    })?;
+    let token = call
+        .header("x-acs-dingtalk-access-token")
+        .filter(|token| !token.is_empty())
+        .ok_or_else(|| {
+            ModernRefusal::bad(
+                "AuthenticationFailed.MissingParameter",
+                "缺少参数：x-acs-dingtalk-access-token",
+            )
+        })?;
     let now_ms = shared.clock.now_ms();
     let world = shared.world();
-    let held = world.user_tokens.iter().find(|held| held.token == token && held.expires_ms > now_ms);
+    let held = world
+        .user_tokens
+        .iter()
+        .find(|held| held.token == token && held.expires_ms > now_ms);
     let person = held.and_then(|held| world.person(&held.userid));
-    let person = person.ok_or_else(|| ModernRefusal::bad("InvalidAuthentication", "不合法的access_token"))?;
+    let person = person
+        .ok_or_else(|| ModernRefusal::bad("InvalidAuthentication", "不合法的access_token"))?;
     Ok(json!({
         "nick": person.name,
         "avatarUrl": "",
@@ -34,7 +44,10 @@ pub(super) fn me(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
 /// `POST /topapi/v2/user/get {"userid"}`
 pub(super) fn user(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
     asked(shared, call, |world, body| {
-        let person = body["userid"].as_str().and_then(|userid| world.person(userid)).ok_or_else(no_user)?;
+        let person = body["userid"]
+            .as_str()
+            .and_then(|userid| world.person(userid))
+            .ok_or_else(no_user)?;
         Ok(json!({ "result": card(world, person) }))
     })
 }
@@ -42,7 +55,10 @@ pub(super) fn user(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal>
 /// `POST /topapi/user/getbyunionid {"unionid"}`
 pub(super) fn by_union(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
     asked(shared, call, |world, body| {
-        let person = body["unionid"].as_str().and_then(|unionid| world.person_by_union(unionid)).ok_or_else(no_user)?;
+        let person = body["unionid"]
+            .as_str()
+            .and_then(|unionid| world.person_by_union(unionid))
+            .ok_or_else(no_user)?;
         Ok(json!({ "result": { "contact_type": 0, "userid": person.userid } }))
     })
 }
@@ -51,7 +67,12 @@ pub(super) fn by_union(shared: &Shared, call: &Call) -> Result<Value, LegacyRefu
 pub(super) fn by_mobile(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
     asked(shared, call, |world, body| {
         let mobile = body["mobile"].as_str().unwrap_or_default();
-        let person = world.organisation.people.iter().find(|person| person.mobile == mobile).ok_or_else(no_user)?;
+        let person = world
+            .organisation
+            .people
+            .iter()
+            .find(|person| person.mobile == mobile)
+            .ok_or_else(no_user)?;
         Ok(json!({ "result": { "userid": person.userid } }))
     })
 }
@@ -61,16 +82,28 @@ pub(super) fn users_of_department(shared: &Shared, call: &Call) -> Result<Value,
     asked(shared, call, |world, body| {
         let department_id = number(&body["dept_id"]).unwrap_or(1);
         find_department(world, department_id)?;
-        let size = number(&body["size"]).ok_or_else(|| LegacyRefusal::new(40_035, "缺少参数 size"))?;
+        let size =
+            number(&body["size"]).ok_or_else(|| LegacyRefusal::new(40_035, "缺少参数 size"))?;
         if !(1..=100).contains(&size) {
-            return Err(LegacyRefusal::new(400_002, "无效的参数 size，取值范围 1-100"));
+            return Err(LegacyRefusal::new(
+                400_002,
+                "无效的参数 size，取值范围 1-100",
+            ));
         }
         let cursor = number(&body["cursor"]).unwrap_or(0).max(0) as usize;
         let people = &world.organisation.people;
-        let members: Vec<_> = people.iter().filter(|person| person.department_ids.contains(&department_id)).collect();
+        let members: Vec<_> = people
+            .iter()
+            .filter(|person| person.department_ids.contains(&department_id))
+            .collect();
         let until = cursor.saturating_add(size as usize);
-        let page = members.iter().skip(cursor).take(size as usize).map(|person| card(world, person));
-        let mut result = json!({ "has_more": until < members.len(), "list": page.collect::<Vec<_>>() });
+        let page = members
+            .iter()
+            .skip(cursor)
+            .take(size as usize)
+            .map(|person| card(world, person));
+        let mut result =
+            json!({ "has_more": until < members.len(), "list": page.collect::<Vec<_>>() });
         if until < members.len() {
             result["next_cursor"] = until.into();
         }
@@ -96,9 +129,12 @@ pub(super) fn sub_departments(shared: &Shared, call: &Call) -> Result<Value, Leg
 pub(super) fn department(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
     asked(shared, call, |world, body| {
         let department = find_department(world, number(&body["dept_id"]).unwrap_or(1))?;
-        let members = world.organisation.people.iter().filter(|person| person.department_ids.contains(&department.id));
-        let mut result =
-            json!({ "dept_id": department.id, "name": department.name, "owning_member_count": members.count() });
+        let members = world
+            .organisation
+            .people
+            .iter()
+            .filter(|person| person.department_ids.contains(&department.id));
+        let mut result = json!({ "dept_id": department.id, "name": department.name, "owning_member_count": members.count() });
         if let Some(parent) = department.parent_id {
             result["parent_id"] = parent.into();
         }
@@ -131,7 +167,11 @@ fn asked(
 }
 
 fn find_department(world: &World, id: i64) -> Result<&Department, LegacyRefusal> {
-    let found = world.organisation.departments.iter().find(|department| department.id == id);
+    let found = world
+        .organisation
+        .departments
+        .iter()
+        .find(|department| department.id == id);
     found.ok_or_else(|| LegacyRefusal::new(60_003, "部门不存在"))
 }
 
@@ -145,7 +185,11 @@ fn number(value: &Value) -> Option<i64> {
 }
 
 fn card(world: &World, person: &Person) -> Value {
-    let admin = world.organisation.people.first().is_some_and(|first| first.userid == person.userid);
+    let admin = world
+        .organisation
+        .people
+        .first()
+        .is_some_and(|first| first.userid == person.userid);
     json!({
         "userid": person.userid,
         "unionid": person.unionid,

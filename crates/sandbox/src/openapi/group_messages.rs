@@ -23,12 +23,17 @@ pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
     let content = read_template(&body)?;
     moderate(&world.rules.moderation, &content)?;
     let key = shared.ids().process_query_key();
-    let name = world.app(&caller.client_id).map_or_else(String::new, |app| app.name.clone());
+    let name = world
+        .app(&caller.client_id)
+        .map_or_else(String::new, |app| app.name.clone());
     let message = Message {
         id: 0,
         conversation,
         at_ms: now_ms,
-        sender: Sender::App { name, robot_code: caller.robot_code },
+        sender: Sender::App {
+            name,
+            robot_code: caller.robot_code,
+        },
         content,
         mentions: Vec::new(),
         at_all: false,
@@ -50,13 +55,25 @@ pub(super) fn readers(shared: &Shared, call: &Call) -> Result<Value, ModernRefus
     let conversation = required(&body, "openConversationId")?;
     let key = required(&body, "processQueryKey")?;
     let messages = known_messages(&world, &caller, key, now_ms)?;
-    let message = messages.first().filter(|message| message.conversation == conversation);
-    let message =
-        message.ok_or_else(|| ModernRefusal::bad("processQueryKey.expireTime", "还未生成消息查询数据或已过期"))?;
-    let members = world.group(conversation).map(|group| group.members.as_slice()).unwrap_or_default();
-    let read: Vec<&String> = members.iter().filter(|userid| world.read_at(message, userid).is_some()).collect();
+    let message = messages
+        .first()
+        .filter(|message| message.conversation == conversation);
+    let message = message.ok_or_else(|| {
+        ModernRefusal::bad("processQueryKey.expireTime", "还未生成消息查询数据或已过期")
+    })?;
+    let members = world
+        .group(conversation)
+        .map(|group| group.members.as_slice())
+        .unwrap_or_default();
+    let read: Vec<&String> = members
+        .iter()
+        .filter(|userid| world.read_at(message, userid).is_some())
+        .collect();
     let page = body["maxResults"].as_u64().unwrap_or(200).clamp(1, 200) as usize;
-    let from = body["nextToken"].as_str().and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
+    let from = body["nextToken"]
+        .as_str()
+        .and_then(|token| token.parse::<usize>().ok())
+        .unwrap_or(0);
     let until = from.saturating_add(page);
     let mut answer = json!({
         "sendStatus": if message.recalled { "RECALLED" } else { "SUCCESS" },
@@ -77,7 +94,13 @@ pub(super) fn recall(shared: &Shared, call: &Call) -> Result<Value, ModernRefusa
     let body = json_body(call)?;
     check_robot_code(&caller, required(&body, "robotCode")?)?;
     check_group(&world, &caller, required(&body, "openConversationId")?)?;
-    recall_keys(shared, &mut world, &caller, &strings(&body["processQueryKeys"]), now_ms)
+    recall_keys(
+        shared,
+        &mut world,
+        &caller,
+        &strings(&body["processQueryKeys"]),
+        now_ms,
+    )
 }
 
 /// `POST /v1.0/robot/groups/robots/query`: custom robots are of type 1, app robots of type 2.
@@ -88,9 +111,15 @@ pub(super) fn robots(shared: &Shared, call: &Call) -> Result<Value, ModernRefusa
     let body = json_body(call)?;
     let conversation = required(&body, "openConversationId")?;
     let group = world.group(conversation).ok_or_else(no_group)?;
-    let custom = group.listed_robots().map(|robot| json!({ "name": robot.name, "openRobotType": 1 }));
-    let apps = world.apps.iter().filter(|app| group.app_robots.contains(&app.robot_code));
-    let apps = apps.map(|app| json!({ "robotCode": app.robot_code, "name": app.name, "openRobotType": 2 }));
+    let custom = group
+        .listed_robots()
+        .map(|robot| json!({ "name": robot.name, "openRobotType": 1 }));
+    let apps = world
+        .apps
+        .iter()
+        .filter(|app| group.app_robots.contains(&app.robot_code));
+    let apps = apps
+        .map(|app| json!({ "robotCode": app.robot_code, "name": app.name, "openRobotType": 2 }));
     Ok(json!({ "chatbotInstanceVOList": custom.chain(apps).collect::<Vec<_>>() }))
 }
 

@@ -36,40 +36,82 @@ pub(super) struct Request {
 }
 
 /// `GET /oauth2/auth`
-pub(super) async fn page(State(shared): State<Arc<Shared>>, headers: HeaderMap, Query(request): Query<Request>) -> Response {
+pub(super) async fn page(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Query(request): Query<Request>,
+) -> Response {
     let english = speaks_english(&headers);
     match check(&shared, &request) {
-        Ok((app, target)) => Html(render(&shared, &headers, &request, &app, &target, english)).into_response(),
-        Err(problem) => (StatusCode::BAD_REQUEST, Html(render_problem(problem, english))).into_response(),
+        Ok((app, target)) => {
+            Html(render(&shared, &headers, &request, &app, &target, english)).into_response()
+        }
+        Err(problem) => (
+            StatusCode::BAD_REQUEST,
+            Html(render_problem(problem, english)),
+        )
+            .into_response(),
     }
 }
 
 /// The page's button: `POST /oauth2/auth/consent`.
-pub(super) async fn consent(State(shared): State<Arc<Shared>>, headers: HeaderMap, Form(request): Form<Request>) -> Response {
+pub(super) async fn consent(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Form(request): Form<Request>,
+) -> Response {
     let english = speaks_english(&headers);
     let target = match check(&shared, &request) {
         Ok((_, target)) => target,
-        Err(problem) => return (StatusCode::BAD_REQUEST, Html(render_problem(problem, english))).into_response(),
+        Err(problem) => {
+            return (
+                StatusCode::BAD_REQUEST,
+                Html(render_problem(problem, english)),
+            )
+                .into_response();
+        }
     };
     let mut target = target;
     let mut world = shared.world();
     if request.refuse {
-        target.query_pairs_mut().append_pair("error", "access_denied");
+        target
+            .query_pairs_mut()
+            .append_pair("error", "access_denied");
     } else if world.person(&request.userid).is_some() {
         let code = shared.ids().code();
         let expires_ms = shared.clock.now_ms() + CODE_LIFE_MS;
-        let known = LoginCode { userid: request.userid.clone(), client_id: request.client_id.clone(), expires_ms };
-        world.codes.retain(|_, code| code.expires_ms > expires_ms - CODE_LIFE_MS);
+        let known = LoginCode {
+            userid: request.userid.clone(),
+            client_id: request.client_id.clone(),
+            expires_ms,
+        };
+        world
+            .codes
+            .retain(|_, code| code.expires_ms > expires_ms - CODE_LIFE_MS);
         world.codes.insert(code.clone(), known);
-        target.query_pairs_mut().append_pair("code", &code).append_pair("authCode", &code);
+        target
+            .query_pairs_mut()
+            .append_pair("code", &code)
+            .append_pair("authCode", &code);
     } else {
-        let problem = Problem { zh: "没有这位成员", en: "There is no such person" };
-        return (StatusCode::BAD_REQUEST, Html(render_problem(problem, english))).into_response();
+        let problem = Problem {
+            zh: "没有这位成员",
+            en: "There is no such person",
+        };
+        return (
+            StatusCode::BAD_REQUEST,
+            Html(render_problem(problem, english)),
+        )
+            .into_response();
     }
     if let Some(state) = &request.state {
         target.query_pairs_mut().append_pair("state", state);
     }
-    (persona_cookie(&request.userid, !request.refuse), Redirect::to(target.as_str())).into_response()
+    (
+        persona_cookie(&request.userid, !request.refuse),
+        Redirect::to(target.as_str()),
+    )
+        .into_response()
 }
 
 struct Problem {
@@ -78,7 +120,9 @@ struct Problem {
 }
 
 fn check(shared: &Shared, request: &Request) -> Result<(String, Url), Problem> {
-    let target = Url::parse(&request.redirect_uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let target = Url::parse(&request.redirect_uri)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"));
     let target = target.ok_or(Problem {
         zh: "redirect_uri 缺失或不是 http(s) 地址（需要 URL 编码）",
         en: "redirect_uri is missing or no http(s) address (it must be URL-encoded)",
@@ -89,13 +133,24 @@ fn check(shared: &Shared, request: &Request) -> Result<(String, Url), Problem> {
         en: "Unknown client_id: check the app's Client ID",
     })?;
     let rules = [
-        (request.response_type == "code", "response_type 必须为 code", "response_type must be code"),
         (
-            request.scope.split_whitespace().any(|scope| scope == "openid"),
+            request.response_type == "code",
+            "response_type 必须为 code",
+            "response_type must be code",
+        ),
+        (
+            request
+                .scope
+                .split_whitespace()
+                .any(|scope| scope == "openid"),
             "scope 必须包含 openid",
             "scope must contain openid",
         ),
-        (request.prompt == "consent", "缺少 prompt=consent", "prompt=consent is missing"),
+        (
+            request.prompt == "consent",
+            "缺少 prompt=consent",
+            "prompt=consent is missing",
+        ),
     ];
     match rules.into_iter().find(|(holds, ..)| !holds) {
         Some((_, zh, en)) => Err(Problem { zh, en }),
@@ -103,16 +158,45 @@ fn check(shared: &Shared, request: &Request) -> Result<(String, Url), Problem> {
     }
 }
 
-fn render(shared: &Shared, headers: &HeaderMap, request: &Request, app: &str, target: &Url, english: bool) -> String {
+fn render(
+    shared: &Shared,
+    headers: &HeaderMap,
+    request: &Request,
+    app: &str,
+    target: &Url,
+    english: bool,
+) -> String {
     let world = shared.world();
     let Some(person) = persona_of(&world, headers) else {
-        return render_problem(Problem { zh: "组织里还没有成员", en: "The organisation has no people" }, english);
+        return render_problem(
+            Problem {
+                zh: "组织里还没有成员",
+                en: "The organisation has no people",
+            },
+            english,
+        );
     };
-    let say = |zh: &str, en: &str| if english { en.to_owned() } else { zh.to_owned() };
+    let say = |zh: &str, en: &str| {
+        if english {
+            en.to_owned()
+        } else {
+            zh.to_owned()
+        }
+    };
     let options = world.organisation.people.iter().take(500).map(|other| {
-        let selected = if other.userid == person.userid { " selected" } else { "" };
-        let (userid, name, title) = (escape(&other.userid), escape(&other.name), escape(&other.title));
-        format!(r#"<option value="{userid}"{selected} data-name="{name}">{name} · {title}</option>"#)
+        let selected = if other.userid == person.userid {
+            " selected"
+        } else {
+            ""
+        };
+        let (userid, name, title) = (
+            escape(&other.userid),
+            escape(&other.name),
+            escape(&other.title),
+        );
+        format!(
+            r#"<option value="{userid}"{selected} data-name="{name}">{name} · {title}</option>"#
+        )
     });
     let hidden = [
         ("redirect_uri", request.redirect_uri.as_str()),
@@ -124,17 +208,46 @@ fn render(shared: &Shared, headers: &HeaderMap, request: &Request, app: &str, ta
     let hidden = hidden
         .into_iter()
         .chain(request.state.as_deref().map(|state| ("state", state)))
-        .map(|(name, value)| format!(r#"<input type="hidden" name="{name}" value="{}">"#, escape(value)));
-    let button = if english { "Log in as {name}" } else { "以 {name} 的身份登录" };
-    let initials: String = person.name.chars().rev().take(2).collect::<Vec<_>>().into_iter().rev().collect();
+        .map(|(name, value)| {
+            format!(
+                r#"<input type="hidden" name="{name}" value="{}">"#,
+                escape(value)
+            )
+        });
+    let button = if english {
+        "Log in as {name}"
+    } else {
+        "以 {name} 的身份登录"
+    };
+    let initials: String = person
+        .name
+        .chars()
+        .rev()
+        .take(2)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect();
     LOGIN
         .replace("{lang}", if english { "en" } else { "zh-CN" })
         .replace("{title}", &say("登录", "Log in"))
-        .replace("{wants}", &escape(&say("申请使用你的身份信息", "would like to know who you are")))
+        .replace(
+            "{wants}",
+            &escape(&say(
+                "申请使用你的身份信息",
+                "would like to know who you are",
+            )),
+        )
         .replace("{as}", &escape(&say("登录身份", "Log in as")))
         .replace("{refuse}", &escape(&say("拒绝", "Refuse")))
         .replace("{note}", &escape(&say("登录后将回到", "You return to")))
-        .replace("{sandbox}", &escape(&say("钉钉沙盒 · 仅用于试用", "DingTalk sandbox · for trying out")))
+        .replace(
+            "{sandbox}",
+            &escape(&say(
+                "钉钉沙盒 · 仅用于试用",
+                "DingTalk sandbox · for trying out",
+            )),
+        )
         .replace("{button-pattern}", button)
         .replace("{button}", &escape(&button.replace("{name}", &person.name)))
         .replace("{options}", &options.collect::<String>())
@@ -147,7 +260,11 @@ fn render(shared: &Shared, headers: &HeaderMap, request: &Request, app: &str, ta
 }
 
 fn render_problem(problem: Problem, english: bool) -> String {
-    let (title, text) = if english { ("Cannot log in", problem.en) } else { ("无法登录", problem.zh) };
+    let (title, text) = if english {
+        ("Cannot log in", problem.en)
+    } else {
+        ("无法登录", problem.zh)
+    };
     PROBLEM
         .replace("{lang}", if english { "en" } else { "zh-CN" })
         .replace("{title}", title)

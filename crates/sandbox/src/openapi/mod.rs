@@ -25,29 +25,58 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/robot/send", legacy(crate::webhook::send))
         .route("/gettoken", legacy(tokens::legacy_token))
         .route("/topapi/v2/user/get", legacy(contacts::user))
-        .route("/topapi/v2/user/list", legacy(contacts::users_of_department))
+        .route(
+            "/topapi/v2/user/list",
+            legacy(contacts::users_of_department),
+        )
         .route("/topapi/v2/user/getbymobile", legacy(contacts::by_mobile))
         .route("/topapi/user/getbyunionid", legacy(contacts::by_union))
-        .route("/topapi/v2/department/listsub", legacy(contacts::sub_departments))
+        .route(
+            "/topapi/v2/department/listsub",
+            legacy(contacts::sub_departments),
+        )
         .route("/topapi/v2/department/get", legacy(contacts::department))
         .route("/auth/scopes", legacy(contacts::scopes))
         .route("/v1.0/oauth2/accessToken", modern(tokens::app_token))
         .route("/v1.0/oauth2/{corpId}/token", modern(tokens::unified_token))
         .route("/v1.0/oauth2/userAccessToken", modern(tokens::user_token))
         .route("/v1.0/contact/users/me", modern_get(contacts::me))
-        .route("/v1.0/robot/oToMessages/batchSend", modern(personal_messages::send))
-        .route("/v1.0/robot/oToMessages/readStatus", modern_get(personal_messages::read_status))
-        .route("/v1.0/robot/otoMessages/batchRecall", modern(personal_messages::recall))
-        .route("/v1.0/robot/groupMessages/send", modern(group_messages::send))
-        .route("/v1.0/robot/groupMessages/query", modern(group_messages::readers))
-        .route("/v1.0/robot/groupMessages/recall", modern(group_messages::recall))
-        .route("/v1.0/robot/groups/robots/query", modern(group_messages::robots))
+        .route(
+            "/v1.0/robot/oToMessages/batchSend",
+            modern(personal_messages::send),
+        )
+        .route(
+            "/v1.0/robot/oToMessages/readStatus",
+            modern_get(personal_messages::read_status),
+        )
+        .route(
+            "/v1.0/robot/otoMessages/batchRecall",
+            modern(personal_messages::recall),
+        )
+        .route(
+            "/v1.0/robot/groupMessages/send",
+            modern(group_messages::send),
+        )
+        .route(
+            "/v1.0/robot/groupMessages/query",
+            modern(group_messages::readers),
+        )
+        .route(
+            "/v1.0/robot/groupMessages/recall",
+            modern(group_messages::recall),
+        )
+        .route(
+            "/v1.0/robot/groups/robots/query",
+            modern(group_messages::robots),
+        )
         .method_not_allowed_fallback(crate::call::unknown)
 }
 
 /// The page of login.dingtalk.com; it is no API, so faults do not strike it.
 pub(crate) fn login_routes() -> Router<Arc<Shared>> {
-    Router::new().route("/oauth2/auth", get(login::page)).route("/oauth2/auth/consent", post(login::consent))
+    Router::new()
+        .route("/oauth2/auth", get(login::page))
+        .route("/oauth2/auth/consent", post(login::consent))
 }
 
 /// The body of a call to api.dingtalk.com. (The code for a body that is not JSON is inferred.)
@@ -60,11 +89,19 @@ fn json_body(call: &Call) -> Result<Value, ModernRefusal> {
 
 /// A string that must be there.
 fn required<'a>(body: &'a Value, name: &str) -> Result<&'a str, ModernRefusal> {
-    body[name].as_str().filter(|text| !text.is_empty()).ok_or_else(|| ModernRefusal::missing(name))
+    body[name]
+        .as_str()
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| ModernRefusal::missing(name))
 }
 
 fn strings(value: &Value) -> Vec<String> {
-    value.as_array().into_iter().flatten().filter_map(|row| row.as_str().map(str::to_owned)).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|row| row.as_str().map(str::to_owned))
+        .collect()
 }
 
 /// `msgParam` of group messages is limited to 15,000 bytes; the limit of personal ones is not published.
@@ -75,60 +112,116 @@ fn read_template(body: &Value) -> Result<Content, ModernRefusal> {
     let key = required(body, "msgKey")?;
     let text = required(body, "msgParam")?;
     if text.len() > MSG_PARAM_BYTES {
-        return Err(ModernRefusal::bad("invalidParameter.msgParam.tooLong", "消息参数过长"));
+        return Err(ModernRefusal::bad(
+            "invalidParameter.msgParam.tooLong",
+            "消息参数过长",
+        ));
     }
     // Inferred code: the documentation names only the one for a length.
     let invalid = |what: String| ModernRefusal::bad("invalidParameter.msgParam.invalid", what);
-    let param: Value = serde_json::from_str(text).map_err(|_| invalid("msgParam 不是合法的 JSON 字符串".into()))?;
+    let param: Value = serde_json::from_str(text)
+        .map_err(|_| invalid("msgParam 不是合法的 JSON 字符串".into()))?;
     let field = |name: &str| {
         let value = match &param[name] {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
             _ => String::new(),
         };
-        if value.trim().is_empty() { Err(invalid(format!("msgParam 缺少参数 {name}"))) } else { Ok(value) }
+        if value.trim().is_empty() {
+            Err(invalid(format!("msgParam 缺少参数 {name}")))
+        } else {
+            Ok(value)
+        }
     };
     let card = |buttons: Vec<Button>, layout| {
-        Ok(Content::ActionCard { title: field("title")?, text: field("text")?, layout, buttons })
+        Ok(Content::ActionCard {
+            title: field("title")?,
+            text: field("text")?,
+            layout,
+            buttons,
+        })
     };
     match key {
-        "sampleText" => Ok(Content::Text { text: field("content")? }),
-        "sampleMarkdown" => Ok(Content::Markdown { title: field("title")?, text: field("text")? }),
-        "sampleImageMsg" => Ok(Content::Image { url: field("photoURL")? }),
+        "sampleText" => Ok(Content::Text {
+            text: field("content")?,
+        }),
+        "sampleMarkdown" => Ok(Content::Markdown {
+            title: field("title")?,
+            text: field("text")?,
+        }),
+        "sampleImageMsg" => Ok(Content::Image {
+            url: field("photoURL")?,
+        }),
         "sampleLink" => Ok(Content::Link {
             title: field("title")?,
             text: field("text")?,
             url: field("messageUrl")?,
             picture: field("picUrl").ok(),
         }),
-        "sampleActionCard" => card(vec![Button { title: field("singleTitle")?, url: field("singleURL")? }], Layout::Whole),
+        "sampleActionCard" => card(
+            vec![Button {
+                title: field("singleTitle")?,
+                url: field("singleURL")?,
+            }],
+            Layout::Whole,
+        ),
         "sampleActionCard2" | "sampleActionCard3" | "sampleActionCard4" | "sampleActionCard5" => {
-            let count = key.chars().last().and_then(|digit| digit.to_digit(10)).unwrap_or(2);
+            let count = key
+                .chars()
+                .last()
+                .and_then(|digit| digit.to_digit(10))
+                .unwrap_or(2);
             let buttons = (1..=count).map(|n| {
-                Ok(Button { title: field(&format!("actionTitle{n}"))?, url: field(&format!("actionURL{n}"))? })
+                Ok(Button {
+                    title: field(&format!("actionTitle{n}"))?,
+                    url: field(&format!("actionURL{n}"))?,
+                })
             });
-            card(buttons.collect::<Result<_, ModernRefusal>>()?, Layout::Vertical)
+            card(
+                buttons.collect::<Result<_, ModernRefusal>>()?,
+                Layout::Vertical,
+            )
         }
         "sampleActionCard6" => {
             let buttons = (1..=2).map(|n| {
-                Ok(Button { title: field(&format!("buttonTitle{n}"))?, url: field(&format!("buttonUrl{n}"))? })
+                Ok(Button {
+                    title: field(&format!("buttonTitle{n}"))?,
+                    url: field(&format!("buttonUrl{n}"))?,
+                })
             });
-            card(buttons.collect::<Result<_, ModernRefusal>>()?, Layout::Horizontal)
+            card(
+                buttons.collect::<Result<_, ModernRefusal>>()?,
+                Layout::Horizontal,
+            )
         }
         "sampleAudio" => {
             field("mediaId")?;
-            Ok(Content::Audio { duration_ms: field("duration")?.parse().unwrap_or(0) })
+            Ok(Content::Audio {
+                duration_ms: field("duration")?.parse().unwrap_or(0),
+            })
         }
         "sampleFile" => {
             field("mediaId")?;
-            Ok(Content::File { name: field("fileName")?, file_type: field("fileType")? })
+            Ok(Content::File {
+                name: field("fileName")?,
+                file_type: field("fileType")?,
+            })
         }
         "sampleVideo" => {
-            (field("videoMediaId")?, field("picMediaId")?, field("videoType")?);
-            Ok(Content::Video { duration_s: field("duration")?.parse().unwrap_or(0) })
+            (
+                field("videoMediaId")?,
+                field("picMediaId")?,
+                field("videoType")?,
+            );
+            Ok(Content::Video {
+                duration_s: field("duration")?.parse().unwrap_or(0),
+            })
         }
         // Inferred code.
-        _ => Err(ModernRefusal::bad("invalidParameter.msgKey.notExist", format!("消息模板 {key} 不存在"))),
+        _ => Err(ModernRefusal::bad(
+            "invalidParameter.msgKey.notExist",
+            format!("消息模板 {key} 不存在"),
+        )),
     }
 }
 
@@ -136,8 +229,17 @@ fn moderate(moderation: &Moderation, content: &Content) -> Result<(), ModernRefu
     match moderation.judge(content) {
         None => Ok(()),
         Some(Unsuitable::Link) => Err(ModernRefusal::bad("contain.unsafe.url", "含有不安全的外链")),
-        Some(Unsuitable::Text) => Err(ModernRefusal::bad("contain.notAllowed.text", "含有不合适的文本")),
-        Some(Unsuitable::Picture) => Err(ModernRefusal::bad("contain.notAllowed.picture", "含有不合适的图片")),
-        Some(Unsuitable::Content) => Err(ModernRefusal::bad("contain.notAllowed.content", "含有不合适的内容")),
+        Some(Unsuitable::Text) => Err(ModernRefusal::bad(
+            "contain.notAllowed.text",
+            "含有不合适的文本",
+        )),
+        Some(Unsuitable::Picture) => Err(ModernRefusal::bad(
+            "contain.notAllowed.picture",
+            "含有不合适的图片",
+        )),
+        Some(Unsuitable::Content) => Err(ModernRefusal::bad(
+            "contain.notAllowed.content",
+            "含有不合适的内容",
+        )),
     }
 }

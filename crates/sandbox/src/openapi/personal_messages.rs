@@ -28,19 +28,28 @@ pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
         return Err(ModernRefusal::missing("userIds"));
     }
     if userids.len() > USERS_AT_MOST {
-        return Err(ModernRefusal::bad("invalidParameter.userIds.overMax", "userIds 超过最大数量限制"));
+        return Err(ModernRefusal::bad(
+            "invalidParameter.userIds.overMax",
+            "userIds 超过最大数量限制",
+        ));
     }
     let content = read_template(&body)?;
     moderate(&world.rules.moderation, &content)?;
 
-    let held_back = shared.faults.flow_controlled(&call.path, |share| shared.ids().chance(share));
-    let app_name = world.app(&caller.client_id).map_or_else(String::new, |app| app.name.clone());
+    let held_back = shared
+        .faults
+        .flow_controlled(&call.path, |share| shared.ids().chance(share));
+    let app_name = world
+        .app(&caller.client_id)
+        .map_or_else(String::new, |app| app.name.clone());
     let key = shared.ids().process_query_key();
     let (mut invalid, mut flow_controlled) = (Vec::new(), Vec::new());
     for userid in userids {
         if world.person(&userid).is_none() {
             invalid.push(userid);
-        } else if held_back.as_ref().is_some_and(|some| some.is_empty() || some.contains(&userid))
+        } else if held_back
+            .as_ref()
+            .is_some_and(|some| some.is_empty() || some.contains(&userid))
             || is_flow_controlled(&mut world, &caller.robot_code, &userid, now_ms)
         {
             flow_controlled.push(userid);
@@ -49,7 +58,10 @@ pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
                 id: 0,
                 conversation: personal_conversation(&caller.robot_code, &userid),
                 at_ms: now_ms,
-                sender: Sender::App { name: app_name.clone(), robot_code: caller.robot_code.clone() },
+                sender: Sender::App {
+                    name: app_name.clone(),
+                    robot_code: caller.robot_code.clone(),
+                },
                 content: content.clone(),
                 mentions: Vec::new(),
                 at_all: false,
@@ -73,13 +85,21 @@ pub(super) fn read_status(shared: &Shared, call: &Call) -> Result<Value, ModernR
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
     let caller = modern_caller(&mut world, call, now_ms, true)?;
-    let robot_code = call.query("robotCode").ok_or_else(|| ModernRefusal::missing("robotCode"))?;
+    let robot_code = call
+        .query("robotCode")
+        .ok_or_else(|| ModernRefusal::missing("robotCode"))?;
     check_robot_code(&caller, robot_code)?;
-    let key = call.query("processQueryKey").ok_or_else(|| ModernRefusal::missing("processQueryKey"))?;
+    let key = call
+        .query("processQueryKey")
+        .ok_or_else(|| ModernRefusal::missing("processQueryKey"))?;
     let messages = known_messages(&world, &caller, key, now_ms)?;
     let rows = messages.iter().filter_map(|message| {
         let person = world.person(message.recipient()?)?;
-        let status = if world.read_at(message, &person.userid).is_some() { "READ" } else { "UNREAD" };
+        let status = if world.read_at(message, &person.userid).is_some() {
+            "READ"
+        } else {
+            "UNREAD"
+        };
         Some(json!({ "name": person.name, "userId": person.userid, "readStatus": status }))
     });
     let recalled = messages.first().is_some_and(|message| message.recalled);
@@ -94,7 +114,13 @@ pub(super) fn recall(shared: &Shared, call: &Call) -> Result<Value, ModernRefusa
     let caller = modern_caller(&mut world, call, now_ms, true)?;
     let body = json_body(call)?;
     check_robot_code(&caller, required(&body, "robotCode")?)?;
-    recall_keys(shared, &mut world, &caller, &strings(&body["processQueryKeys"]), now_ms)
+    recall_keys(
+        shared,
+        &mut world,
+        &caller,
+        &strings(&body["processQueryKeys"]),
+        now_ms,
+    )
 }
 
 pub(super) fn recall_keys(
@@ -109,7 +135,10 @@ pub(super) fn recall_keys(
     }
     if keys.len() > KEYS_AT_MOST {
         // Inferred code, after that of userIds.
-        return Err(ModernRefusal::bad("invalidParameter.processQueryKeys.overMax", "processQueryKeys 超过最大数量限制"));
+        return Err(ModernRefusal::bad(
+            "invalidParameter.processQueryKeys.overMax",
+            "processQueryKeys 超过最大数量限制",
+        ));
     }
     let (mut done, mut failed) = (Vec::new(), serde_json::Map::new());
     for key in keys {
@@ -118,7 +147,9 @@ pub(super) fn recall_keys(
                 && now_ms - message.at_ms <= ONE_DAY_MS
         });
         if sent_by_caller {
-            world.record(Entry::Recalled { process_query_key: key.clone() });
+            world.record(Entry::Recalled {
+                process_query_key: key.clone(),
+            });
             done.push(key.clone());
         } else {
             failed.insert(key.clone(), "消息不存在或已超过可撤回时间".into());
@@ -143,7 +174,10 @@ pub(super) fn known_messages<'a>(
     let ready_ms = world.rules.limits.read_status_delay_ms;
     match age_ms {
         Some(age) if age >= ready_ms && age <= ONE_DAY_MS => Ok(messages),
-        _ => Err(ModernRefusal::bad("processQueryKey.expireTime", "还未生成消息查询数据或已过期")),
+        _ => Err(ModernRefusal::bad(
+            "processQueryKey.expireTime",
+            "还未生成消息查询数据或已过期",
+        )),
     }
 }
 
@@ -152,14 +186,25 @@ pub(super) fn check_robot_code(caller: &Caller, robot_code: &str) -> Result<(), 
         Ok(())
     } else {
         // The spelling is the platform's.
-        Err(ModernRefusal::bad("invalidParameter.robotCode.notExsit", "robotCode 不存在或不属于当前应用"))
+        Err(ModernRefusal::bad(
+            "invalidParameter.robotCode.notExsit",
+            "robotCode 不存在或不属于当前应用",
+        ))
     }
 }
 
 fn is_flow_controlled(world: &mut World, robot_code: &str, userid: &str, now_ms: i64) -> bool {
-    let Some(limit) = world.rules.limits.personal_per_minute else { return false };
-    let recent = world.recent.entry((robot_code.to_owned(), userid.to_owned())).or_default();
-    while recent.front().is_some_and(|at| *at <= now_ms - 60_000 || *at > now_ms) {
+    let Some(limit) = world.rules.limits.personal_per_minute else {
+        return false;
+    };
+    let recent = world
+        .recent
+        .entry((robot_code.to_owned(), userid.to_owned()))
+        .or_default();
+    while recent
+        .front()
+        .is_some_and(|at| *at <= now_ms - 60_000 || *at > now_ms)
+    {
         recent.pop_front();
     }
     if recent.len() >= limit as usize {

@@ -38,33 +38,57 @@ pub(super) fn app_token(shared: &Shared, call: &Call) -> Result<Value, ModernRef
 pub(super) fn unified_token(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let body = json_body(call)?;
     if body["grant_type"] != "client_credentials" {
-        return Err(ModernRefusal::bad("unsupported.grant.type", "不支持的 grant_type"));
+        return Err(ModernRefusal::bad(
+            "unsupported.grant.type",
+            "不支持的 grant_type",
+        ));
     }
-    let (key, secret) = (required(&body, "client_id")?, required(&body, "client_secret")?);
+    let (key, secret) = (
+        required(&body, "client_id")?,
+        required(&body, "client_secret")?,
+    );
     let mut world = shared.world();
     if call.path != format!("/v1.0/oauth2/{}/token", world.organisation.corp_id) {
-        return Err(ModernRefusal { status: 500, code: "unknownError".into(), message: "未知错误".into() });
+        return Err(ModernRefusal {
+            status: 500,
+            code: "unknownError".into(),
+            message: "未知错误".into(),
+        });
     }
     let token = grant(shared, &mut world, key, secret);
-    let token = token.ok_or_else(|| ModernRefusal::bad("invalid.client", "无效的client_id或者client_secret"))?;
+    let token = token
+        .ok_or_else(|| ModernRefusal::bad("invalid.client", "无效的client_id或者client_secret"))?;
     Ok(json!({ "access_token": token, "expires_in": LIFE_S }))
 }
 
 /// `POST /v1.0/oauth2/userAccessToken`: a login code, or a refresh token, for a person's token.
 pub(super) fn user_token(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let body = json_body(call)?;
-    let (client_id, secret) = (required(&body, "clientId")?, required(&body, "clientSecret")?);
+    let (client_id, secret) = (
+        required(&body, "clientId")?,
+        required(&body, "clientSecret")?,
+    );
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    if !world.app(client_id).is_some_and(|app| app.client_secret == secret) {
+    if !world
+        .app(client_id)
+        .is_some_and(|app| app.client_secret == secret)
+    {
         return Err(bad_secret());
     }
     let userid = match body["grantType"].as_str() {
         Some("authorization_code") => {
             let code = required(&body, "code")?;
-            let known = world.codes.remove(code).filter(|code| code.expires_ms > now_ms && code.client_id == client_id);
+            let known = world
+                .codes
+                .remove(code)
+                .filter(|code| code.expires_ms > now_ms && code.client_id == client_id);
             // Observed: "400invalidParameter.authCode.notFound".
-            known.ok_or_else(|| ModernRefusal::bad("invalidParameter.authCode.notFound", "不存在的authCode"))?.userid
+            known
+                .ok_or_else(|| {
+                    ModernRefusal::bad("invalidParameter.authCode.notFound", "不存在的authCode")
+                })?
+                .userid
         }
         Some("refresh_token") => {
             let refresh_token = required(&body, "refreshToken")?;
@@ -75,12 +99,21 @@ pub(super) fn user_token(shared: &Shared, call: &Call) -> Result<Value, ModernRe
                     && now_ms < born_ms(held.expires_ms) + REFRESH_LIFE_MS
             });
             // Inferred code.
-            let known = known
-                .ok_or_else(|| ModernRefusal::bad("invalidParameter.refreshToken.notFound", "不存在的refreshToken"))?;
+            let known = known.ok_or_else(|| {
+                ModernRefusal::bad(
+                    "invalidParameter.refreshToken.notFound",
+                    "不存在的refreshToken",
+                )
+            })?;
             known.userid.clone()
         }
         // Inferred code.
-        _ => return Err(ModernRefusal::bad("invalidParameter.grantType", "不支持的 grantType")),
+        _ => {
+            return Err(ModernRefusal::bad(
+                "invalidParameter.grantType",
+                "不支持的 grantType",
+            ));
+        }
     };
     let token = shared.ids().token();
     let refresh_token = shared.ids().code();
@@ -92,7 +125,9 @@ pub(super) fn user_token(shared: &Shared, call: &Call) -> Result<Value, ModernRe
         refresh_token: refresh_token.clone(),
         expires_ms: now_ms + LIFE_S * 1_000,
     });
-    Ok(json!({ "accessToken": token, "refreshToken": refresh_token, "expireIn": LIFE_S, "corpId": corp_id }))
+    Ok(
+        json!({ "accessToken": token, "refreshToken": refresh_token, "expireIn": LIFE_S, "corpId": corp_id }),
+    )
 }
 
 fn bad_secret() -> ModernRefusal {
@@ -101,9 +136,15 @@ fn bad_secret() -> ModernRefusal {
 
 /// The app's token, new or extended; `None` for a wrong key or secret.
 fn grant(shared: &Shared, world: &mut World, client_id: &str, secret: &str) -> Option<String> {
-    world.app(client_id).filter(|app| app.client_secret == secret)?;
+    world
+        .app(client_id)
+        .filter(|app| app.client_secret == secret)?;
     let now_ms = shared.clock.now_ms();
-    let valid = world.app_tokens.get(client_id).filter(|held| held.expires_ms > now_ms).map(|held| held.token.clone());
+    let valid = world
+        .app_tokens
+        .get(client_id)
+        .filter(|held| held.expires_ms > now_ms)
+        .map(|held| held.token.clone());
     let token = valid.unwrap_or_else(|| shared.ids().token());
     world.record(Entry::AppToken {
         client_id: client_id.to_owned(),

@@ -27,7 +27,10 @@ pub(crate) fn send(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal>
     let target = find_target(&world, call)?;
     let draft = judge(&world, call, &target, now_ms)?;
     let uuid = draft.msg_uuid.clone();
-    if uuid.as_deref().is_some_and(|uuid| world.with_msg_uuid(&target.access_token, uuid).is_some()) {
+    if uuid
+        .as_deref()
+        .is_some_and(|uuid| world.with_msg_uuid(&target.access_token, uuid).is_some())
+    {
         return Ok(json!({}));
     }
     spend_pace(&mut world, &target.access_token, now_ms)?;
@@ -42,7 +45,10 @@ pub(crate) fn send(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal>
         id: 0,
         conversation: target.group_id,
         at_ms: now_ms,
-        sender: Sender::Robot { name: target.name, access_token: target.access_token },
+        sender: Sender::Robot {
+            name: target.name,
+            access_token: target.access_token,
+        },
         content: draft.content,
         mentions: draft.mentions,
         at_all: draft.at_all,
@@ -75,24 +81,40 @@ fn find_target(world: &World, call: &Call) -> Result<Target, LegacyRefusal> {
         RobotState::Disabled => return Err(LegacyRefusal::new(400_102, "机器人已停用")),
         RobotState::Active => {}
     }
-    Ok(Target { access_token: token.to_owned(), name: robot.name.clone(), group_id: group.id.clone() })
+    Ok(Target {
+        access_token: token.to_owned(),
+        name: robot.name.clone(),
+        group_id: group.id.clone(),
+    })
 }
 
-fn judge(world: &World, call: &Call, target: &Target, now_ms: i64) -> Result<DraftMessage, LegacyRefusal> {
+fn judge(
+    world: &World,
+    call: &Call,
+    target: &Target,
+    now_ms: i64,
+) -> Result<DraftMessage, LegacyRefusal> {
     let Some((group, robot)) = world.robot(&target.access_token) else {
         return Err(LegacyRefusal::new(400_106, "机器人不存在"));
     };
     let rules = &world.rules;
-    let kind = call.header("content-type").unwrap_or_default().to_ascii_lowercase();
+    let kind = call
+        .header("content-type")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     if !kind.starts_with("application/json") {
         return Err(LegacyRefusal::new(43_004, "无效的HTTP HEADER Content-Type"));
     }
     if call.body.len() > rules.limits.webhook_body_bytes {
         return Err(refusals::too_long(rules));
     }
-    let json: Value =
-        serde_json::from_slice(&call.body).map_err(|_| LegacyRefusal::new(40_035, "缺少参数 json"))?;
-    let members: Vec<_> = group.members.iter().filter_map(|userid| world.person(userid)).collect();
+    let json: Value = serde_json::from_slice(&call.body)
+        .map_err(|_| LegacyRefusal::new(40_035, "缺少参数 json"))?;
+    let members: Vec<_> = group
+        .members
+        .iter()
+        .filter_map(|userid| world.person(userid))
+        .collect();
     let draft = read_message(&json, &members)?;
     security::check_address(rules, &robot.security, call.peer)?;
     security::check_signature(rules, &robot.security, call, now_ms)?;
@@ -103,12 +125,21 @@ fn judge(world: &World, call: &Call, target: &Target, now_ms: i64) -> Result<Dra
 /// Twenty a minute; one more and the robot is held for ten minutes.
 fn spend_pace(world: &mut World, access_token: &str, now_ms: i64) -> Result<(), LegacyRefusal> {
     let rules: Rules = world.rules.clone();
-    let Some(limit) = rules.limits.webhook_per_minute else { return Ok(()) };
-    let pace: &mut Pace = world.webhook_paces.entry(access_token.to_owned()).or_default();
+    let Some(limit) = rules.limits.webhook_per_minute else {
+        return Ok(());
+    };
+    let pace: &mut Pace = world
+        .webhook_paces
+        .entry(access_token.to_owned())
+        .or_default();
     if now_ms < pace.held_until_ms {
         return Err(too_fast(&rules));
     }
-    while pace.sent_ms.front().is_some_and(|at| *at <= now_ms - 60_000 || *at > now_ms) {
+    while pace
+        .sent_ms
+        .front()
+        .is_some_and(|at| *at <= now_ms - 60_000 || *at > now_ms)
+    {
         pace.sent_ms.pop_front();
     }
     if pace.sent_ms.len() >= limit as usize {

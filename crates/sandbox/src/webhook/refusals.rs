@@ -15,7 +15,8 @@ pub(super) fn keywords(rules: &Rules) -> LegacyRefusal {
 }
 
 pub(super) fn signature(rules: &Rules) -> LegacyRefusal {
-    let solution = "请确认签名和生成签名的时间戳必须都放在调用的网址中，请确认机器人的密钥加密和填写正确";
+    let solution =
+        "请确认签名和生成签名的时间戳必须都放在调用的网址中，请确认机器人的密钥加密和填写正确";
     security(rules, "机器人发送签名不匹配", solution, "sign not match")
 }
 
@@ -26,7 +27,12 @@ pub(super) fn timestamp(rules: &Rules) -> LegacyRefusal {
 
 pub(super) fn address(rules: &Rules, peer: std::net::IpAddr) -> LegacyRefusal {
     let english = format!("ip {peer} not in whitelist");
-    security(rules, "ip 不在白名单中", "请联系对应群的管理员，设置机器人安全ip地址段", &english)
+    security(
+        rules,
+        "ip 不在白名单中",
+        "请联系对应群的管理员，设置机器人安全ip地址段",
+        &english,
+    )
 }
 
 pub(crate) fn too_fast(rules: &Rules) -> LegacyRefusal {
@@ -53,7 +59,10 @@ pub(super) fn field(msgtype: &str, field: &str) -> LegacyRefusal {
         _ => 40_035,
     };
     let description = format!("参数 {msgtype} --》 {field} 缺失，或者参数格式不正确");
-    LegacyRefusal::new(errcode, format!("description:{description};solution:请检查参数 {field};link:{LINK};"))
+    LegacyRefusal::new(
+        errcode,
+        format!("description:{description};solution:请检查参数 {field};link:{LINK};"),
+    )
 }
 
 pub(super) fn unsuitable(found: Unsuitable) -> LegacyRefusal {
@@ -67,7 +76,9 @@ pub(super) fn unsuitable(found: Unsuitable) -> LegacyRefusal {
 
 fn security(rules: &Rules, description: &str, solution: &str, english: &str) -> LegacyRefusal {
     let text = match rules.error_language {
-        ErrorLanguage::Description => format!("description:{description};solution:{solution};link:{LINK};"),
+        ErrorLanguage::Description => {
+            format!("description:{description};solution:{solution};link:{LINK};")
+        }
         ErrorLanguage::Labelled => format!("错误描述:{description};解决方案:{solution};"),
         ErrorLanguage::English => english.to_owned(),
     };

@@ -19,13 +19,28 @@ use crate::rules::Rules;
 
 const ONE_HOUR_MS: i64 = 3_600_000;
 
-pub(super) fn check_address(rules: &Rules, security: &Security, peer: IpAddr) -> Result<(), LegacyRefusal> {
+pub(super) fn check_address(
+    rules: &Rules,
+    security: &Security,
+    peer: IpAddr,
+) -> Result<(), LegacyRefusal> {
     let listed = |range: &String| matches!(peer, IpAddr::V4(address) if is_in(address, range));
-    if security.ips.is_empty() || security.ips.iter().any(listed) { Ok(()) } else { Err(refusals::address(rules, peer)) }
+    if security.ips.is_empty() || security.ips.iter().any(listed) {
+        Ok(())
+    } else {
+        Err(refusals::address(rules, peer))
+    }
 }
 
-pub(super) fn check_signature(rules: &Rules, security: &Security, call: &Call, now_ms: i64) -> Result<(), LegacyRefusal> {
-    let Some(secret) = &security.secret else { return Ok(()) };
+pub(super) fn check_signature(
+    rules: &Rules,
+    security: &Security,
+    call: &Call,
+    now_ms: i64,
+) -> Result<(), LegacyRefusal> {
+    let Some(secret) = &security.secret else {
+        return Ok(());
+    };
     let (Some(timestamp), Some(sign)) = (call.query("timestamp"), call.query("sign")) else {
         return Err(refusals::signature(rules));
     };
@@ -35,10 +50,18 @@ pub(super) fn check_signature(rules: &Rules, security: &Security, call: &Call, n
     }
     let expected = signature(secret, timestamp);
     let same: bool = expected.as_bytes().ct_eq(sign.as_bytes()).into();
-    if same { Ok(()) } else { Err(refusals::signature(rules)) }
+    if same {
+        Ok(())
+    } else {
+        Err(refusals::signature(rules))
+    }
 }
 
-pub(super) fn check_keywords(rules: &Rules, security: &Security, content: &Content) -> Result<(), LegacyRefusal> {
+pub(super) fn check_keywords(
+    rules: &Rules,
+    security: &Security,
+    content: &Content,
+) -> Result<(), LegacyRefusal> {
     let texts = content.visible_strings();
     let found = |keyword: &String| texts.iter().any(|text| text.contains(keyword.as_str()));
     if security.keywords.is_empty() || security.keywords.iter().any(found) {
@@ -49,7 +72,8 @@ pub(super) fn check_keywords(rules: &Rules, security: &Security, content: &Conte
 }
 
 fn signature(secret: &str, timestamp: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(format!("{timestamp}\n{secret}").as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
 }
@@ -57,8 +81,12 @@ fn signature(secret: &str, timestamp: &str) -> String {
 /// An IPv4 address or CIDR range; anything else matches nothing.
 fn is_in(address: Ipv4Addr, range: &str) -> bool {
     let (base, bits) = range.split_once('/').unwrap_or((range, "32"));
-    let (Ok(base), Ok(bits)) = (base.trim().parse::<Ipv4Addr>(), bits.trim().parse::<u32>()) else { return false };
-    let mask = u32::MAX.checked_shl(32_u32.saturating_sub(bits)).unwrap_or(0);
+    let (Ok(base), Ok(bits)) = (base.trim().parse::<Ipv4Addr>(), bits.trim().parse::<u32>()) else {
+        return false;
+    };
+    let mask = u32::MAX
+        .checked_shl(32_u32.saturating_sub(bits))
+        .unwrap_or(0);
     bits <= 32 && (u32::from(address) & mask) == (u32::from(base) & mask)
 }
 
@@ -69,8 +97,16 @@ mod tests {
     #[test]
     fn signatures_match_the_published_recipe() {
         let rows = [
-            ("this is secret", "1577262236757", "hmPWwU+7lVdm3ZZz0r9tSfx0L4Q26jWOZr9+Gs6EZQM="),
-            ("SEC000000000000000000000", "1700000000000", "1zJ/w34EOSVAYr7cu7Vo8LnebmK2/GrCgegtr8mQrqM="),
+            (
+                "this is secret",
+                "1577262236757",
+                "hmPWwU+7lVdm3ZZz0r9tSfx0L4Q26jWOZr9+Gs6EZQM=",
+            ),
+            (
+                "SEC000000000000000000000",
+                "1700000000000",
+                "1zJ/w34EOSVAYr7cu7Vo8LnebmK2/GrCgegtr8mQrqM=",
+            ),
         ];
         for (secret, timestamp, expected) in rows {
             assert_eq!(signature(secret, timestamp), expected);

@@ -207,6 +207,9 @@ pub async fn fire_due(app: &App) -> Result<Option<UnixMillis>, ActionError> {
     app.db.read(|tx| Ok::<_, ActionError>(schedules::next_at_min(tx)?)).await
 }
 
+/// Missed occurrences recorded one by one after a long sleep.
+const MISSED_SHOWN: usize = 50;
+
 async fn fire(app: &App, row: schedules::Schedule, now: UnixMillis) -> Result<(), ActionError> {
     let calendar = app.calendar();
     let schedule = of_row(&row);
@@ -217,6 +220,8 @@ async fn fire(app: &App, row: schedules::Schedule, now: UnixMillis) -> Result<()
     if row.skip_next && let Some(occurrence) = fired.take() {
         skipped.push((occurrence, OccurrenceOutcome::SkippedOnce));
     }
+    // A minutely rule after a night off: the last ones tell enough.
+    let skipped = skipped.split_off(skipped.len().saturating_sub(MISSED_SHOWN));
     let fire_id: OccurrenceId = app.ids.next(now);
     let skipped: Vec<_> = skipped.into_iter().map(|(o, outcome)| (app.ids.next::<OccurrenceId>(now), o.at, outcome)).collect();
     let sent = app

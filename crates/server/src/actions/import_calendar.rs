@@ -1,59 +1,65 @@
-//! The work calendar: official years that came with the product, newer ones that were imported.
+//! The work calendar: official years that came with the product, and what was imported: newer years, company days.
 //!
-//! Called at start, by `yuezhi calendar import|check`, and by the console. Imported years stand in the database, so
+//! Called at start, by `yuezhi calendar import|check`, and by the console. Imported files stand in the database, so
 //! that every node and every backup has them.
 
-use yuezhi_domain::{
-    UnixMillis, WorkCalendar,
-    work_calendar::{CalendarWarning, CalendarYear},
-};
+use yuezhi_domain::{CalendarFile, CalendarWarning, UnixMillis, WorkCalendar};
 use yuezhi_store::{audit, settings};
 
 use super::{ActionError, Actor, Refusal};
 use crate::app::{App, CALENDAR_SETTING};
 
-/// The embedded calendar with the imported years laid over it. `stored` is the setting's JSON array of years.
+/// What an import brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Imported {
+    /// The official days of a year.
+    Year(i16),
+    /// So many days of the company's own.
+    CompanyDays(usize),
+}
+
+/// The embedded calendar with everything imported laid over it, in the order of import.
 pub fn load(stored: Option<&str>) -> Result<WorkCalendar, ActionError> {
     let mut calendar = WorkCalendar::official();
-    for year in stored_years(stored)? {
-        calendar.add_official_year(year);
+    for file in stored_files(stored)? {
+        calendar.add(file);
     }
     Ok(calendar)
 }
 
-fn stored_years(stored: Option<&str>) -> Result<Vec<CalendarYear>, ActionError> {
-    let texts: Vec<serde_json::Value> = match stored {
-        Some(text) => serde_json::from_str(text).map_err(ActionError::internal)?,
-        None => Vec::new(),
-    };
-    texts.into_iter().map(|year| year.to_string().parse().map_err(ActionError::internal)).collect()
+fn stored_files(stored: Option<&str>) -> Result<Vec<CalendarFile>, ActionError> {
+    stored.map_or(Ok(Vec::new()), |text| serde_json::from_str(text).map_err(ActionError::internal))
 }
 
-/// Takes in a year's file; the year it holds.
-pub async fn import(app: &App, actor: Actor, text: &str) -> Result<i16, ActionError> {
-    let refuse = |detail: String| Refusal::invalid("file", "calendar_bad").with("detail", detail);
-    let year: CalendarYear = text.parse().map_err(|error: yuezhi_domain::work_calendar::CalendarFileError| refuse(error.to_string()))?;
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| refuse(error.to_string()))?;
-    let (number, now) = (year.year, app.now());
+/// Takes in a calendar file: an official year (JSON), company days (JSON), or iCalendar.
+pub async fn import(app: &App, actor: Actor, text: &str) -> Result<Imported, ActionError> {
+    let file: CalendarFile = text
+        .parse()
+        .map_err(|error| Refusal::invalid("file", "calendar_bad").with("detail", error))?;
+    let (imported, subject) = match &file {
+        CalendarFile::Official(year) => (Imported::Year(year.year), format!("calendar:{}", year.year)),
+        CalendarFile::Company(days) => (Imported::CompanyDays(days.len()), "calendar:company".to_owned()),
+    };
+    let now = app.now();
     let stored = app
         .db
         .write(move |tx| {
-            let before = settings::get(tx, CALENDAR_SETTING)?;
-            let mut years: Vec<serde_json::Value> = match &before {
-                Some(text) => serde_json::from_str(text).map_err(ActionError::internal)?,
-                None => Vec::new(),
-            };
-            years.retain(|kept| kept.get("year") != value.get("year"));
-            years.push(value.clone());
-            let text = serde_json::Value::Array(years).to_string();
+            let mut files = stored_files(settings::get(tx, CALENDAR_SETTING)?.as_deref())?;
+            // The same year again replaces the former; company days add up.
+            files.retain(|kept| match (kept, &file) {
+                (CalendarFile::Official(kept), CalendarFile::Official(new)) => kept.year != new.year,
+                _ => true,
+            });
+            files.push(file.clone());
+            let text = serde_json::to_string(&files).map_err(ActionError::internal)?;
             settings::put(tx, CALENDAR_SETTING, &text)?;
-            audit::append(tx, now, &actor.to_string(), "calendar.imported", &format!("calendar:{number}"), "{}")?;
+            audit::append(tx, now, &actor.to_string(), "calendar.imported", &subject, "{}")?;
             Ok::<_, ActionError>(text)
         })
         .await?;
     app.replace_calendar(load(Some(&stored))?);
     app.wake();
-    Ok(number)
+    Ok(imported)
 }
 
 /// Years whose holidays are not known though they are near.

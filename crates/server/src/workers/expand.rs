@@ -57,11 +57,11 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
 fn carry_forward(tx: &mut yuezhi_store::Tx<'_>, notice: &notices::Notice, now: yuezhi_domain::UnixMillis) -> Result<(), ActionError> {
     let minor = yuezhi_store::versions::get(tx, notice.version_no)?
         .is_some_and(|version| version.change == yuezhi_domain::ChangeKind::Minor);
-    if !minor || notice.requirement != Requirement::Confirm {
+    if !minor || notice.requirement == Requirement::Inform {
         return Ok(());
     }
     for old in notices::superseded_by(tx, &notice.id)? {
-        obligations::carry_forward(tx, old.no, notice.no, now)?;
+        obligations::carry_forward(tx, old.no, notice.no, notice.requirement, now)?;
         receipts::carry_forward(tx, old.no, notice.no, now)?;
     }
     deliveries::cancel_due_for_settled(tx, notice.no)?;

@@ -11,6 +11,7 @@
 //! | `{texts ?1}` | the same | the same | a list of texts |
 //! | `{skip_locked}` | nothing | `FOR UPDATE SKIP LOCKED` | SQLite has one writer; PostgreSQL's must not wait for each other |
 //! | `{for_update}` | nothing | `FOR UPDATE` | the same |
+//! | `{binary}` | `COLLATE BINARY` | `COLLATE "C"` | a prefix is a range of bytes |
 //! | `{like}` | `LIKE` | `ILIKE` | without regard to case |
 //! | `{key}` `{i64}` `{bool}` `{blob}` `{f64}` `{strict}` `{strict_without_rowid}` | | | types, in migrations |
 
@@ -90,6 +91,9 @@ impl Dialect {
             ("strict_without_rowid", Self::Sqlite) => "STRICT, WITHOUT ROWID",
             ("skip_locked", Self::Postgres) => "FOR UPDATE SKIP LOCKED",
             ("for_update", Self::Postgres) => "FOR UPDATE",
+            // Comparing bytes makes a prefix a range, in whatever language the server sorts.
+            ("binary", Self::Sqlite) => "COLLATE BINARY",
+            ("binary", Self::Postgres) => "COLLATE \"C\"",
             ("like", Self::Sqlite) => "LIKE",
             ("like", Self::Postgres) => "ILIKE",
             ("strict" | "strict_without_rowid", Self::Postgres)

@@ -11,6 +11,8 @@ use crate::paragraphs::Line;
 #[derive(Debug, Default)]
 pub(super) struct Glyphs {
     glyphs: Vec<Glyph>,
+    /// Characters whose font does not say what they are.
+    pub(super) unreadable: usize,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,10 @@ impl Glyphs {
                     let (before, after) =
                         (current.line.text.chars().last(), glyph.text.chars().next());
                     let spaced = matches!((before, after), (Some(b), Some(a)) if b != ' ' && a != ' ' && space_between(b, a));
-                    if (gap > glyph.size * 0.18 && spaced) || gap > glyph.size * 1.5 {
+                    if gap > glyph.size * 1.5 {
+                        // Too wide for a space: the next cell of a table.
+                        current.line.text.push('\t');
+                    } else if gap > glyph.size * 0.18 && spaced {
                         current.line.text.push(' ');
                     }
                     current.line.text.push_str(&glyph.text);
@@ -64,6 +69,11 @@ impl Glyphs {
         lines.retain(|placed| !placed.line.text.is_empty());
         lines
     }
+}
+
+/// Private-use and replacement characters: a shape without a meaning.
+fn is_unreadable(c: char) -> bool {
+    matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fffd}' | '\u{f0000}'..='\u{10ffff}')
 }
 
 fn begin(glyph: &Glyph) -> Line {
@@ -130,8 +140,12 @@ impl OutputDev for Glyphs {
             .map(|c| if c.is_whitespace() { ' ' } else { c })
             .filter(|c| !c.is_control())
             .collect();
-        if text.is_empty() || self.glyphs.len() >= MAX_GLYPHS {
+        if text.is_empty() || text.chars().any(is_unreadable) {
+            self.unreadable += 1;
             return Ok(());
+        }
+        if self.glyphs.len() >= MAX_GLYPHS {
+            return Err(OutputError::FormatError(std::fmt::Error));
         }
         let scale = (place.m11 * place.m22 - place.m12 * place.m21).abs().sqrt();
         let size = (font_size.abs() * scale).clamp(0.1, 1000.0);

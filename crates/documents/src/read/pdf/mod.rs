@@ -35,9 +35,13 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Document, ReadError>
     let pictures = guard::keep_text_only(&mut pdf, limits)?;
     let mut pages = Vec::new();
     let mut unreadable = Vec::new();
+    let mut characters_lost = 0;
     for &number in page_ids.keys() {
         match page(&pdf, number) {
-            Some(glyphs) => pages.push(glyphs.lines()),
+            Some(glyphs) => {
+                characters_lost += glyphs.unreadable;
+                pages.push(glyphs.lines());
+            }
             None => unreadable.push(number as usize),
         }
     }
@@ -76,6 +80,7 @@ pub(crate) fn read(bytes: &[u8], limits: &Limits) -> Result<Document, ReadError>
         warnings: Vec::new(),
     };
     document.warn(WarningCode::RunningHeadsLeftOut, running_heads);
+    document.warn(WarningCode::CharactersUnreadable, characters_lost);
     let on_page = |code| {
         move |&page: &usize| Warning {
             code,

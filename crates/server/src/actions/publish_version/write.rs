@@ -208,8 +208,8 @@ impl Work {
         if !notices::set_state(tx, old.no, old.state, NoticeState::Superseded, now, Some(self.notice_id.to_string().as_str()))? {
             return Err(Refusal::conflict("policy_moved_on").into());
         }
-        if self.settled.change == ChangeKind::Minor && self.settled.requirement == Requirement::Confirm {
-            obligations::carry_forward(tx, old.no, notice_no, now)?;
+        if self.settled.change == ChangeKind::Minor && self.settled.requirement != Requirement::Inform {
+            obligations::carry_forward(tx, old.no, notice_no, self.settled.requirement, now)?;
             receipts::carry_forward(tx, old.no, notice_no, now)?;
             deliveries::cancel_due_for_settled(tx, notice_no)?;
         }

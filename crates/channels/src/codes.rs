@@ -1,0 +1,96 @@
+//! Every reason a channel can give, once: the server translates each into what to do.
+//!
+//! Invariant: the texts are stable, they stand in the database; [`ALL`] is complete, so a test can
+//! see that none lacks a translation.
+
+macro_rules! codes {
+    ($($name:ident = $text:literal;)*) => {
+        $(pub const $name: &str = $text;)*
+
+        /// All codes.
+        pub const ALL: &[&str] = &[$($name),*];
+    };
+}
+
+codes! {
+    DINGTALK_AGENT_ID_WRONG = "dingtalk_agent_id_wrong";
+    DINGTALK_ANSWER_ODD = "dingtalk_answer_odd";
+    DINGTALK_APP_SECRET_WRONG = "dingtalk_app_secret_wrong";
+    DINGTALK_BUSY = "dingtalk_busy";
+    DINGTALK_CLIENT_BROKEN = "dingtalk_client_broken";
+    DINGTALK_CONNECTION_BROKEN = "dingtalk_connection_broken";
+    DINGTALK_DUPLICATE = "dingtalk_duplicate";
+    DINGTALK_ENDPOINT_WRONG = "dingtalk_endpoint_wrong";
+    DINGTALK_OUTSIDE_SCOPE = "dingtalk_outside_scope";
+    DINGTALK_PERMISSION_MISSING = "dingtalk_permission_missing";
+    DINGTALK_PERSON_LIMIT = "dingtalk_person_limit";
+    DINGTALK_PERSON_UNKNOWN = "dingtalk_person_unknown";
+    DINGTALK_QUOTA_USED_UP = "dingtalk_quota_used_up";
+    DINGTALK_REFUSED = "dingtalk_refused";
+    DINGTALK_TIMEOUT = "dingtalk_timeout";
+    DINGTALK_TOKEN_REFUSED = "dingtalk_token_refused";
+    DINGTALK_UNREACHABLE = "dingtalk_unreachable";
+    MAIL_ADDRESS_INVALID = "mail_address_invalid";
+    MAIL_ADDRESS_MISSING = "mail_address_missing";
+    MAIL_ADDRESS_UNSUPPORTED = "mail_address_unsupported";
+    MAIL_ANSWER_ODD = "mail_answer_odd";
+    MAIL_CONNECTION_BROKEN = "mail_connection_broken";
+    MAIL_CONTENT_REFUSED = "mail_content_refused";
+    MAIL_LOGIN_REFUSED = "mail_login_refused";
+    MAIL_LOGIN_UNSUPPORTED = "mail_login_unsupported";
+    MAIL_MAILBOX_BUSY = "mail_mailbox_busy";
+    MAIL_MAILBOX_DISABLED = "mail_mailbox_disabled";
+    MAIL_MAILBOX_FULL = "mail_mailbox_full";
+    MAIL_MAILBOX_UNKNOWN = "mail_mailbox_unknown";
+    MAIL_MALFORMED = "mail_malformed";
+    MAIL_NOT_SMTP = "mail_not_smtp";
+    MAIL_POLICY_REFUSED = "mail_policy_refused";
+    MAIL_RAW_UNSUPPORTED = "mail_raw_unsupported";
+    MAIL_RECIPIENT_REFUSED = "mail_recipient_refused";
+    MAIL_RELAY_BUSY = "mail_relay_busy";
+    MAIL_RELAY_FULL = "mail_relay_full";
+    MAIL_RELAY_READY = "mail_relay_ready";
+    MAIL_RELAY_REFUSES = "mail_relay_refuses";
+    MAIL_SENDER_BLOCKED = "mail_sender_blocked";
+    MAIL_SENDER_REFUSED = "mail_sender_refused";
+    MAIL_THROTTLED = "mail_throttled";
+    MAIL_TIMEOUT = "mail_timeout";
+    MAIL_TLS_FAILED = "mail_tls_failed";
+    MAIL_TOO_LARGE = "mail_too_large";
+    MAIL_UNENCRYPTED = "mail_unencrypted";
+    MAIL_UNREACHABLE = "mail_unreachable";
+    ROBOT_CANNOT_MENTION = "robot_cannot_mention";
+    ROBOT_CLOCK_WRONG = "robot_clock_wrong";
+    ROBOT_CONTENT_REFUSED = "robot_content_refused";
+    ROBOT_DISABLED = "robot_disabled";
+    ROBOT_GROUP_GONE = "robot_group_gone";
+    ROBOT_IP_NOT_ALLOWED = "robot_ip_not_allowed";
+    ROBOT_KEYWORD_MISSING = "robot_keyword_missing";
+    ROBOT_KNOWN = "robot_known";
+    ROBOT_MESSAGE_MALFORMED = "robot_message_malformed";
+    ROBOT_MESSAGE_TOO_LONG = "robot_message_too_long";
+    ROBOT_SECRET_WITHOUT_PREFIX = "robot_secret_without_prefix";
+    ROBOT_SECURITY_SETTINGS = "robot_security_settings";
+    ROBOT_SIGNATURE_WRONG = "robot_signature_wrong";
+    ROBOT_THROTTLED = "robot_throttled";
+    ROBOT_TOKEN_UNKNOWN = "robot_token_unknown";
+    ROBOT_TOO_MANY_MENTIONS = "robot_too_many_mentions";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn every_code_names_its_channel_and_none_stands_twice() {
+        let mut sorted = ALL.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), ALL.len());
+        assert!(ALL.iter().all(|code| {
+            ["dingtalk_", "mail_", "robot_"]
+                .iter()
+                .any(|start| code.starts_with(start))
+        }));
+    }
+}

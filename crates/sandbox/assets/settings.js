@@ -1,0 +1,104 @@
+// The drawer of a group: members, robots with their webhooks, and the form an administrator adds and edits robots with.
+import { say } from './words.js';
+import { el, icon, face, robotFace, call, copy, toast } from './dom.js';
+import { state } from './app.js';
+
+const drawer = document.getElementById('drawer');
+const dialog = document.getElementById('robot');
+const MEMBERS_SHOWN = 15;
+let group = null;
+
+export async function openSettings(id) {
+  group = id;
+  drawer.hidden = false;
+  await refreshDrawer();
+}
+
+export function closeDrawer() {
+  group = null;
+  drawer.hidden = true;
+}
+
+export async function refreshDrawer() {
+  if (group === null) return;
+  const settings = await call('GET', `/chat/group?id=${encodeURIComponent(group)}`);
+  drawer.replaceChildren(
+    el('header', { class: 'head' }, el('h2', {}, say('settings')),
+      el('button', { type: 'button', class: 'icon-button', ariaLabel: say('close'), onclick: closeDrawer }, icon('close'))),
+    el('div', { class: 'inside' },
+      el('section', {}, el('h3', {}, say('groupMembers'), el('small', {}, String(settings.members.length))), members(settings.members)),
+      el('section', {}, el('h3', {}, say('robots'), el('small', {}, String(settings.robots.length + settings.app_robots.length))),
+        ...settings.robots.map(robotCard),
+        ...settings.app_robots.map(app => el('div', { class: 'robot-card' }, el('div', { class: 'top' }, robotFace(app.name, 'small'), el('b', {}, app.name), el('i', { class: 'tag' }, say('appRobot'))))),
+        el('button', { type: 'button', class: 'add', onclick: () => robotForm(null) }, icon('plus'), say('addRobot')))));
+}
+
+function members(all) {
+  const list = el('div', { class: 'faces' });
+  const show = count => list.replaceChildren(
+    ...all.slice(0, count).map(person => el('span', { title: [person.department, person.title].join(' · ') }, face(person), el('small', {}, person.userid === state.persona.userid ? say('you') : person.name))),
+    ...(all.length > count ? [el('button', { type: 'button', class: 'quiet', onclick: () => show(all.length) }, say('moreMembers')(all.length))] : []));
+  show(MEMBERS_SHOWN);
+  return list;
+}
+
+function robotCard(robot) {
+  const active = robot.state === 'active';
+  const rules = [
+    robot.keywords.length && el('span', { class: 'chip' }, `${say('keywords')}：${robot.keywords.join('、')}`),
+    robot.secret && el('span', { class: 'chip' }, say('signing')),
+    robot.ips.length && el('span', { class: 'chip' }, `IP：${robot.ips.join('、')}`),
+  ];
+  return el('div', { class: active ? 'robot-card' : 'robot-card off' },
+    el('div', { class: 'top' }, robotFace(robot.name, 'small'), el('b', {}, robot.name), !active && el('i', { class: 'tag warn' }, say('disabled')),
+      el('button', { type: 'button', class: 'quiet', onclick: () => robotForm(robot) }, say('edit'))),
+    el('div', { class: 'chips' }, ...rules),
+    copyable(say('webhook'), robot.webhook),
+    robot.secret && copyable(say('secret'), robot.secret));
+}
+
+function copyable(label, text) {
+  return el('div', { class: 'copyable' }, el('small', {}, label), el('code', { title: text }, text),
+    el('button', { type: 'button', class: 'icon-button', ariaLabel: `${say('copy')} ${label}`, title: say('copy'), onclick: () => copy(text) }, icon('copy')));
+}
+
+function robotForm(robot) {
+  const split = text => text.split(/[,，、\n]/).map(word => word.trim()).filter(Boolean);
+  const name = el('input', { type: 'text', value: robot?.name ?? '', maxLength: 20, required: true });
+  const keywords = el('input', { type: 'text', value: robot?.keywords.join('，') ?? '' });
+  const signed = el('input', { type: 'checkbox', checked: robot ? Boolean(robot.secret) : true });
+  const ips = el('input', { type: 'text', value: robot?.ips.join(', ') ?? '', placeholder: '10.0.0.0/16' });
+  const send = async next => {
+    const body = { name: name.value, keywords: split(keywords.value), signed: signed.checked, ips: split(ips.value), state: next };
+    const saved = robot
+      ? await call('PUT', `/chat/robots/${encodeURIComponent(robot.access_token)}`, body)
+      : await call('POST', '/chat/robots', { ...body, group });
+    await refreshDrawer();
+    if (robot) dialog.close();
+    else showCreated(saved);
+  };
+  const submit = event => { event.preventDefault(); send(robot?.state ?? 'active').catch(() => {}); };
+  const toggle = robot && el('button', { type: 'button', class: 'quiet', onclick: () => send(robot.state === 'active' ? 'disabled' : 'active').catch(() => {}) }, say(robot.state === 'active' ? 'disable' : 'enable'));
+  const remove = robot && el('button', { type: 'button', class: 'quiet danger', onclick: () => { if (confirm(say('removeSure'))) send('removed').catch(() => {}); } }, say('remove'));
+  const field = (label, input, hint) => el('label', { class: 'field' }, el('span', {}, label), input, hint && el('small', {}, hint));
+  dialog.replaceChildren(el('form', { onsubmit: submit },
+    el('h2', {}, robot ? robot.name : say('addRobot')),
+    field(say('name'), name),
+    el('h3', {}, say('security')),
+    field(say('keywords'), keywords, say('keywordsHint')),
+    el('label', { class: 'field switch' }, el('span', {}, say('signing')), signed, el('small', {}, say('signingHint'))),
+    field(say('ips'), ips, say('ipsHint')),
+    el('footer', {}, remove, toggle, el('span', { class: 'space' }),
+      el('button', { type: 'button', class: 'quiet', onclick: () => dialog.close() }, say('cancel')),
+      el('button', { type: 'submit', class: 'primary' }, say('save')))));
+  if (!dialog.open) dialog.showModal();
+}
+
+function showCreated(robot) {
+  toast(say('created'));
+  dialog.replaceChildren(el('div', { class: 'created' },
+    robotFace(robot.name), el('h2', {}, robot.name),
+    copyable(say('webhook'), robot.webhook),
+    robot.secret && copyable(say('secret'), robot.secret),
+    el('footer', {}, el('span', { class: 'space' }), el('button', { type: 'button', class: 'primary', onclick: () => dialog.close() }, say('done')))));
+}
