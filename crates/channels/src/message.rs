@@ -66,6 +66,20 @@ pub enum Para {
     Quote(String),
 }
 
+impl Para {
+    pub(crate) fn text(&self) -> &str {
+        match self {
+            Self::Text(words) | Self::Bullet(words) | Self::Quote(words) => words,
+        }
+    }
+
+    pub(crate) fn text_mut(&mut self) -> &mut String {
+        match self {
+            Self::Text(words) | Self::Bullet(words) | Self::Quote(words) => words,
+        }
+    }
+}
+
 /// A labelled value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fact {

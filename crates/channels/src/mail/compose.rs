@@ -5,6 +5,7 @@
 //! gives the same bytes. No line break of a text can become a header.
 //! Weakness: no DKIM signature; that is the relay's job.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use lettre::message::header::{HeaderName, HeaderValue};
@@ -17,6 +18,9 @@ use super::render;
 use crate::codes;
 use crate::message::{Post, one_line};
 use crate::outcome::Why;
+
+/// Characters of all paragraphs together: in both parts and in base64 less than the channel's `max_bytes`.
+const TEXT_CHARS: usize = 60_000;
 
 /// Writes mails of one sender.
 pub(super) struct Composer {
@@ -64,6 +68,8 @@ impl Composer {
             let id = format!("<{list}.{}>", self.from.email.domain());
             mail = mail.raw_header(header("List-Id", &id));
         }
+        let clipped = clipped(post);
+        let post = clipped.as_ref().unwrap_or(post);
         let brand = self.from.name.as_deref().unwrap_or_default();
         let parts = MultiPart::alternative()
             .boundary(boundary(&post.key))
@@ -78,6 +84,36 @@ impl Composer {
     fn message_id(&self, key: &str) -> String {
         format!("<{}@{}>", id_part(key), self.from.email.domain())
     }
+}
+
+/// The post with its paragraphs cut short, if they are beyond what a notice can sensibly be.
+fn clipped(post: &Post) -> Option<Post> {
+    let mut left = TEXT_CHARS;
+    let fits = post.message.body.iter().all(|para| {
+        left = left.saturating_sub(para.text().chars().count());
+        left > 0
+    });
+    if fits {
+        return None;
+    }
+    let mut short = post.clone();
+    let message = Arc::make_mut(&mut short.message);
+    let mut left = TEXT_CHARS;
+    message.body.retain_mut(|para| {
+        let is_kept = left > 0;
+        let words = para.text_mut();
+        let length = words.chars().count();
+        if is_kept && length >= left {
+            *words = words
+                .chars()
+                .take(left.saturating_sub(1))
+                .chain(['…'])
+                .collect();
+        }
+        left = left.saturating_sub(length);
+        is_kept
+    });
+    Some(short)
 }
 
 fn header(name: &'static str, value: &str) -> HeaderValue {

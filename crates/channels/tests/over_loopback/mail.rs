@@ -148,6 +148,20 @@ async fn a_line_of_a_single_dot_does_not_end_the_mail() {
 }
 
 #[tokio::test]
+async fn a_personal_address_takes_the_place_of_the_shared_one() {
+    let mut post = post();
+    post.personal_url = Some("https://p.example/n/1?k=mine".into());
+    let data = received(&[post]).await.remove(0);
+    let mail = MessageParser::default().parse(&data).unwrap();
+    for body in [mail.body_html(0).unwrap(), mail.body_text(0).unwrap()] {
+        assert!(
+            body.contains("https://p.example/n/1?k=mine") && !body.contains("a=1"),
+            "{body}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn one_connection_carries_many_mails_up_to_its_limit() {
     let server = SmtpServer::start(MailTls::None).await;
     let channel = mail_channel(MailConfig {
