@@ -151,7 +151,7 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    pub(crate) fn new(config: MailConfig) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &MailConfig) -> Result<Self, ConfigError> {
         let from = mailbox("mail.from", &config.from)?;
         let reply_to = config
             .reply_to
@@ -169,7 +169,7 @@ impl Mail {
         };
         let sender = from.email.clone();
         let pool = Pool::new(
-            connect::Relay::new(&config, sender.domain())?,
+            connect::Relay::new(config, sender.domain())?,
             config.connections,
             config.mails_per_connection,
         );
