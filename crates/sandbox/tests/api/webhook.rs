@@ -1,11 +1,9 @@
 //! `POST /robot/send` as the documentation and observed answers have it.
 
-mod support;
-
+use crate::support::{NOON_MS, Trial};
 use base64::Engine;
 use hmac::{KeyInit, Mac};
 use serde_json::{Value, json};
-use support::{NOON_MS, Trial};
 use yuezhi_sandbox::{Codes, Content, ErrorLanguage, Layout, Moderation, RobotState, Rules};
 
 fn signed(secret: &str, at_ms: i64) -> String {
