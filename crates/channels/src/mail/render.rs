@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use yuezhi_domain::{DeliveryKind, Language};
 
-use crate::message::{LinkTo, Message, Para, Post, colon, one_line};
+use crate::message::{LinkTo, Message, Para, colon, one_line};
 
 const FONT: &str = "-apple-system,BlinkMacSystemFont,'Segoe UI','PingFang SC','Microsoft YaHei','Noto Sans CJK SC',Helvetica,Arial,sans-serif";
 const ACCENT: &str = "#0a6b59";
@@ -24,9 +24,8 @@ fn button_hint(language: Language) -> &'static str {
     }
 }
 
-/// The `text/plain` part.
-pub(super) fn plain(post: &Post) -> String {
-    let message = &*post.message;
+/// The `text/plain` part. `first_url` stands in the first link.
+pub(super) fn plain(message: &Message, first_url: &str) -> String {
     let mut text = one_line(&message.title, 200);
     text.push('\n');
     let mut block = |words: &str| {
@@ -57,7 +56,7 @@ pub(super) fn plain(post: &Post) -> String {
         }
     }
     block(&bullets.join("\n"));
-    for link in post.links() {
+    for link in message.links_with(first_url) {
         block(&format!("{}\n{}", link.label, link.url));
     }
     if let Some(footer) = &message.footer {
@@ -66,9 +65,8 @@ pub(super) fn plain(post: &Post) -> String {
     text
 }
 
-/// The `text/html` part. `brand`: the sender's display name.
-pub(super) fn html(post: &Post, brand: &str) -> String {
-    let message = &*post.message;
+/// The `text/html` part. `first_url` stands in the first link; `brand`: the sender's display name.
+pub(super) fn html(message: &Message, first_url: &str, brand: &str) -> String {
     let mut html = String::with_capacity(4096);
     opening(&mut html, message, brand);
     title_and_lead(&mut html, message);
@@ -76,7 +74,7 @@ pub(super) fn html(post: &Post, brand: &str) -> String {
     for para in &message.body {
         paragraph(&mut html, para);
     }
-    links(&mut html, post);
+    links(&mut html, message, first_url);
     closing(&mut html, message);
     html
 }
@@ -165,11 +163,11 @@ fn paragraph(html: &mut String, para: &Para) {
 }
 
 /// The first link is the button; a digest has a row for each.
-fn links(html: &mut String, post: &Post) {
-    let is_list = post.message.kind == DeliveryKind::Digest && post.message.links.len() > 1;
-    for (index, link) in post.links().enumerate() {
+fn links(html: &mut String, message: &Message, first_url: &str) {
+    let is_list = message.kind == DeliveryKind::Digest && message.links.len() > 1;
+    for (index, link) in message.links_with(first_url).enumerate() {
         if index == 0 && !is_list {
-            button(html, link, post.message.language);
+            button(html, link, message.language);
             continue;
         }
         let style = "color:#0a6b59;text-decoration:none;font-weight:600";
@@ -218,6 +216,11 @@ fn closing(html: &mut String, message: &Message) {
     html.push_str("</table>\n</td></tr>\n</table>\n</body>\n</html>\n");
 }
 
+/// Whether `url` may become a link.
+pub(super) fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
 /// A link, or only its words where the address is not one of the web.
 struct Anchor<'a> {
     link: LinkTo<'a>,
@@ -228,7 +231,7 @@ struct Anchor<'a> {
 impl std::fmt::Display for Anchor<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let url = self.link.url;
-        if !(url.starts_with("https://") || url.starts_with("http://")) {
+        if !is_web(url) {
             return write!(f, "{}", Escaped(self.words));
         }
         write!(
@@ -242,7 +245,7 @@ impl std::fmt::Display for Anchor<'_> {
 }
 
 /// Text for HTML content and attributes; line breaks become `<br>`.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl std::fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
