@@ -145,15 +145,16 @@ fn starts_paragraph(before: &Line, line: &Line, margin: f64, body_left: f64) -> 
         .unwrap_or_default()
         .chars()
         .count() as f64;
-    let room = if is_han {
-        2.0 * line.em
-    } else {
-        (first_word + 2.0) * line.em * 0.6
-    };
-    let is_short = before.right < margin - room;
     let ends = before.text.ends_with([
         '。', '！', '？', '；', '：', '.', '!', '?', ':', ';', '”', '）', ')',
     ]);
+    let room = match (is_han, before.text.ends_with('。')) {
+        // One more character would have fitted, and the sentence was over.
+        (true, true) => 0.9 * line.em,
+        (true, false) => 2.0 * line.em,
+        (false, _) => (first_word + 2.0) * line.em * 0.6,
+    };
+    let is_short = before.right < margin - room;
     let from_body = line.left > body_left + line.em * 1.2;
     let indented = from_body && (ends || (is_han && line.left > before.left + line.em * 1.2));
     (is_short && (ends || is_han || before.right < margin * 0.6)) || indented

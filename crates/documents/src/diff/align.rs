@@ -205,9 +205,16 @@ impl<'c> Alignment<'c> {
     fn pair_headings_of_pairs(&mut self) {
         for j in (0..self.to_old.len().saturating_sub(1)).rev() {
             let below = self.to_old[j + 1].and_then(|i| i.checked_sub(1));
-            let Some(i) = below.filter(|i| self.to_old[j].is_none() && self.to_new[*i].is_none()) else { continue };
+            let Some(i) = below.filter(|i| self.to_old[j].is_none() && self.to_new[*i].is_none())
+            else {
+                continue;
+            };
             let (before, after) = (&self.old.clauses[i], &self.new.clauses[j]);
-            if is_heading(before) && is_heading(after) && before.kind == after.kind && before.level == after.level {
+            if is_heading(before)
+                && is_heading(after)
+                && before.kind == after.kind
+                && before.level == after.level
+            {
                 self.pair(i, j);
             }
         }

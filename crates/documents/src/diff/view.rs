@@ -311,7 +311,9 @@ impl View<'_> {
             match segment {
                 Segment::Same(text) => out.push_str(&lines(text)),
                 Segment::Deleted(gone) => match segments.peek() {
-                    Some(Segment::Inserted(came)) if align::normalised(gone) == align::normalised(came) => {
+                    Some(Segment::Inserted(came))
+                        if align::normalised(gone) == align::normalised(came) =>
+                    {
                         out.push_str(&lines(if new { came } else { gone }));
                         segments.next();
                     }

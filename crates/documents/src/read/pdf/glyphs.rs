@@ -45,11 +45,13 @@ impl Glyphs {
                     let gap = glyph.x - current.line.right;
                     let (before, after) =
                         (current.line.text.chars().last(), glyph.text.chars().next());
-                    let spaced = matches!((before, after), (Some(b), Some(a)) if b != ' ' && a != ' ' && space_between(b, a));
-                    if gap > glyph.size * 1.5 {
+                    let is_word_gap =
+                        matches!((before, after), (Some(b), Some(a)) if space_between(b, a));
+                    let cell_gap = glyph.size * if is_word_gap { 1.5 } else { 0.6 };
+                    if gap > cell_gap {
                         // Too wide for a space: the next cell of a table.
                         current.line.text.push('\t');
-                    } else if gap > glyph.size * 0.18 && spaced {
+                    } else if gap > glyph.size * 0.18 && is_word_gap {
                         current.line.text.push(' ');
                     }
                     current.line.text.push_str(&glyph.text);
