@@ -160,13 +160,13 @@ fn restore(config: &SandboxConfig) -> Result<(World, u64), JournalError> {
     let count = earlier.len() as u64;
     if earlier.is_empty() {
         world.apply(Entry::Organisation(config.organisation.clone()));
-        config
-            .groups
-            .iter()
-            .cloned()
-            .for_each(|group| world.apply(Entry::Group(group)));
+        for group in config.groups.iter().cloned() {
+            world.apply(Entry::Group(group));
+        }
     }
-    earlier.into_iter().for_each(|entry| world.apply(entry));
+    for entry in earlier {
+        world.apply(entry);
+    }
     if let Some(data_dir) = &config.data_dir {
         let journal = Journal::rewrite(data_dir, &world.entries(config.clock.now_ms()))?;
         world.keep_in(journal);

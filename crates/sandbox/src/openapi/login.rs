@@ -48,7 +48,7 @@ pub(super) async fn page(
         }
         Err(problem) => (
             StatusCode::BAD_REQUEST,
-            Html(render_problem(problem, english)),
+            Html(render_problem(&problem, english)),
         )
             .into_response(),
     }
@@ -66,7 +66,7 @@ pub(super) async fn consent(
         Err(problem) => {
             return (
                 StatusCode::BAD_REQUEST,
-                Html(render_problem(problem, english)),
+                Html(render_problem(&problem, english)),
             )
                 .into_response();
         }
@@ -100,7 +100,7 @@ pub(super) async fn consent(
         };
         return (
             StatusCode::BAD_REQUEST,
-            Html(render_problem(problem, english)),
+            Html(render_problem(&problem, english)),
         )
             .into_response();
     }
@@ -169,7 +169,7 @@ fn render(
     let world = shared.world();
     let Some(person) = persona_of(&world, headers) else {
         return render_problem(
-            Problem {
+            &Problem {
                 zh: "组织里还没有成员",
                 en: "The organisation has no people",
             },
@@ -259,7 +259,7 @@ fn render(
         .replace("{app}", &escape(app))
 }
 
-fn render_problem(problem: Problem, english: bool) -> String {
+fn render_problem(problem: &Problem, english: bool) -> String {
     let (title, text) = if english {
         ("Cannot log in", problem.en)
     } else {

@@ -9,10 +9,17 @@ impl Trial {
     async fn chat(&self, persona: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
         let request = self
             .http
-            .request(method.parse().unwrap(), self.url(path))
+            .request(
+                method.parse().expect("the sandbox answers as documented"),
+                self.url(path),
+            )
             .json(body);
         let cookie = format!("other=1; dingtalk_sandbox_persona={persona}");
-        let answer = request.header("cookie", cookie).send().await.unwrap();
+        let answer = request
+            .header("cookie", cookie)
+            .send()
+            .await
+            .expect("the sandbox answers as documented");
         let status = answer.status().as_u16();
         (status, answer.json().await.unwrap_or_default())
     }
@@ -89,7 +96,7 @@ async fn a_stranger_sees_nothing_of_a_group() {
 #[tokio::test]
 async fn messages_are_drawn_without_a_way_for_script() {
     let trial = Trial::start().await;
-    let evil = r#"<img src=x onerror=alert(1)> @lina <b>"#;
+    let evil = r"<img src=x onerror=alert(1)> @lina <b>";
     for body in [
         json!({"msgtype": "text", "text": {"content": evil}, "at": {"atUserIds": ["lina"]}}),
         json!({"msgtype": "markdown", "markdown": {"title": evil, "text": format!("# {evil}\n[x](javascript:alert(1))")}}),

@@ -12,7 +12,7 @@ async fn code_of(trial: &Trial, userid: &str) -> (String, Url) {
     let browser = reqwest::Client::builder()
         .redirect(Policy::none())
         .build()
-        .unwrap();
+        .expect("the sandbox answers as documented");
     let form = [
         ("redirect_uri", "http://127.0.0.1:8790/login?x=1"),
         ("response_type", "code"),
@@ -27,13 +27,18 @@ async fn code_of(trial: &Trial, userid: &str) -> (String, Url) {
         .form(&form)
         .send()
         .await
-        .unwrap();
+        .expect("the sandbox answers as documented");
     assert_eq!(answer.status(), 303);
-    let target = Url::parse(answer.headers()["location"].to_str().unwrap()).unwrap();
+    let target = Url::parse(
+        answer.headers()["location"]
+            .to_str()
+            .expect("the sandbox answers as documented"),
+    )
+    .expect("the sandbox answers as documented");
     let code = target
         .query_pairs()
         .find(|(key, _)| key == "code")
-        .unwrap()
+        .expect("the sandbox answers as documented")
         .1
         .into_owned();
     (code, target)
