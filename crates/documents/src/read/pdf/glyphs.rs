@@ -13,6 +13,8 @@ pub(super) struct Glyphs {
     glyphs: Vec<Glyph>,
     /// Characters whose font does not say what they are.
     pub(super) unreadable: usize,
+    /// Lower edge and height of the page.
+    page: (f64, f64),
 }
 
 #[derive(Debug)]
@@ -24,11 +26,12 @@ struct Glyph {
     size: f64,
 }
 
-/// A line with its height on the page; `y` grows upwards.
+/// A line with its place on the page; `y` grows upwards, `height` is 0 at the foot and 1 at the head.
 #[derive(Debug, Clone)]
 pub(super) struct PlacedLine {
     pub(super) line: Line,
     pub(super) y: f64,
+    pub(super) height: f64,
 }
 
 /// Far more than a page of six-point type holds.
@@ -61,6 +64,7 @@ impl Glyphs {
                 None => lines.push(PlacedLine {
                     line: begin(glyph),
                     y: glyph.y,
+                    height: self.height(glyph.y),
                 }),
             }
             last = Some(glyph);
@@ -70,6 +74,14 @@ impl Glyphs {
         }
         lines.retain(|placed| !placed.line.text.is_empty());
         lines
+    }
+}
+
+impl Glyphs {
+    /// A page without a sensible size has no edges: everything is in its middle.
+    fn height(&self, y: f64) -> f64 {
+        let (foot, size) = self.page;
+        if size > 1.0 { (y - foot) / size } else { 0.5 }
     }
 }
 
@@ -119,9 +131,10 @@ impl OutputDev for Glyphs {
     fn begin_page(
         &mut self,
         _: u32,
-        _: &MediaBox,
+        sheet: &MediaBox,
         _: Option<(f64, f64, f64, f64)>,
     ) -> Result<(), OutputError> {
+        self.page = (sheet.lly, sheet.ury - sheet.lly);
         Ok(())
     }
 
