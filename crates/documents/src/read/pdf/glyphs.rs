@@ -10,7 +10,7 @@ use crate::paragraphs::Line;
 
 #[derive(Debug, Default)]
 pub(super) struct Glyphs {
-    glyphs: Vec<Glyph>,
+    placed: Vec<Glyph>,
     /// Characters whose font does not say what they are.
     pub(super) unreadable: usize,
     /// Lower edge and height of the page.
@@ -41,7 +41,7 @@ impl Glyphs {
     pub(super) fn lines(&self) -> Vec<PlacedLine> {
         let mut lines: Vec<PlacedLine> = Vec::new();
         let mut last: Option<&Glyph> = None;
-        for glyph in &self.glyphs {
+        for glyph in &self.placed {
             let same_line = last.is_some_and(|before| continues(before, glyph));
             match lines.last_mut().filter(|_| same_line) {
                 Some(current) => {
@@ -159,7 +159,7 @@ impl OutputDev for Glyphs {
             self.unreadable += 1;
             return Ok(());
         }
-        if self.glyphs.len() >= MAX_GLYPHS {
+        if self.placed.len() >= MAX_GLYPHS {
             return Err(OutputError::FormatError(std::fmt::Error));
         }
         let scale = (place.m11 * place.m22 - place.m12 * place.m21).abs().sqrt();
@@ -172,7 +172,7 @@ impl OutputDev for Glyphs {
             width: finite(width * size),
             size,
         };
-        self.glyphs.push(glyph);
+        self.placed.push(glyph);
         Ok(())
     }
 
