@@ -118,7 +118,7 @@ impl Page {
 
     /// Wide tables scroll on their own; `tabindex` lets the keyboard do it.
     fn table(&mut self, table: &TextTable) {
-        self.push("<div class=\"table\" role=\"region\" tabindex=\"0\"><table>\n");
+        self.push("<div class=\"table\" tabindex=\"0\"><table>\n");
         let header_rows = table.header_rows.min(table.rows.len());
         for (index, row) in table.rows.iter().enumerate() {
             if index == 0 && header_rows > 0 {

@@ -5,8 +5,9 @@
 //! label and neighbourhood. Invariant: each old clause is used at most once; work is near-linear, since
 //! common character pairs are not looked up and each clause meets only a few candidates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use similar::{Algorithm, DiffTag, capture_diff_slices};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::clause::{Clause, ClauseKind};
@@ -133,6 +134,7 @@ impl<'c> Alignment<'c> {
         }
         let anchors = self.rare_pairs(old.clone(), new.clone());
         if anchors.is_empty() {
+            self.pair_repeated(old, new);
             return;
         }
         let (mut from_old, mut from_new) = (old.start, new.start);
@@ -142,6 +144,39 @@ impl<'c> Alignment<'c> {
             (from_old, from_new) = (i + 1, j + 1);
         }
         self.anchor(from_old..old.end, from_new..new.end, depth + 1);
+    }
+
+    /// Texts that occur several times (table rows, standing phrases), in order.
+    fn pair_repeated(&mut self, old: std::ops::Range<usize>, new: std::ops::Range<usize>) {
+        const MAX_COMPARISONS: usize = 4_000_000;
+        let in_new: HashSet<u32> = new.clone().map(|j| self.new.texts[j]).collect();
+        let old: Vec<usize> = old
+            .filter(|i| in_new.contains(&self.old.texts[*i]))
+            .collect();
+        let in_old: HashSet<u32> = old.iter().map(|i| self.old.texts[*i]).collect();
+        let new: Vec<usize> = new
+            .filter(|j| in_old.contains(&self.new.texts[*j]))
+            .collect();
+        if old.len().saturating_mul(new.len()) > MAX_COMPARISONS {
+            let mut next = 0;
+            for j in new {
+                let rest = old.get(next..).unwrap_or_default();
+                if let Some(at) = rest.iter().take(CANDIDATES).position(|i| self.equal(*i, j)) {
+                    self.pair(rest[at], j);
+                    next += at + 1;
+                }
+            }
+            return;
+        }
+        let old_texts: Vec<u32> = old.iter().map(|i| self.old.texts[*i]).collect();
+        let new_texts: Vec<u32> = new.iter().map(|j| self.new.texts[*j]).collect();
+        for op in capture_diff_slices(Algorithm::Myers, &old_texts, &new_texts) {
+            if op.tag() == DiffTag::Equal {
+                for (i, j) in old[op.old_range()].iter().zip(&new[op.new_range()]) {
+                    self.pair(*i, *j);
+                }
+            }
+        }
     }
 
     /// Texts that occur once on each side of the stretch; the heaviest of them that are in order.

@@ -131,7 +131,7 @@ impl Diff {
         }
         let head = |words: &str| format!("<th scope=\"col\">{}</th>", escape(words));
         sanitise::outgoing(&format!(
-            "<div class=\"table\" role=\"region\" tabindex=\"0\"><table class=\"diff\">\n\
+            "<div class=\"table\" tabindex=\"0\"><table class=\"diff\">\n\
              <thead><tr>{}{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
             head(&labels.old_version),
             head(&labels.new_version),
