@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::Document;
-use crate::clause::{footnote_anchor, split_footnote};
+use crate::clause::split_footnote;
 use crate::document::{Block, Inline, List, TextTable, footnote_label, plain, row_text};
+use crate::nesting::footnote_anchor;
 use crate::sanitise::{self, escape};
 
 impl Document {

@@ -4,7 +4,7 @@
 //! marked by element, by class and by signs in the text, so they survive without colour and in a mail.
 //! Invariant: the output went through the sanitiser; unchanged clauses appear only beside changed ones.
 
-use super::align;
+use super::likeness;
 use super::{Change, ChangeKind, ClauseRef, Diff, Segment};
 use crate::sanitise::{self, escape};
 
@@ -309,7 +309,7 @@ impl View<'_> {
                 Segment::Same(text) => out.push_str(&lines(text)),
                 Segment::Deleted(gone) => match segments.peek() {
                     Some(Segment::Inserted(came))
-                        if align::normalised(gone) == align::normalised(came) =>
+                        if likeness::normalised(gone) == likeness::normalised(came) =>
                     {
                         out.push_str(&lines(if new { came } else { gone }));
                         segments.next();
