@@ -1,125 +1,201 @@
-//! The organisation's mail server: takes mail by SMTP for the people of the directory and shows it at `/mail`.
+//! A mailbox for everyone: takes in whatever is sent by SMTP and shows it beside the chats.
 //!
-//! `smtp` is the listener, `dialogue` what it answers, `unstuff` the end of DATA; [`Mails`] keeps what came, [`letter`]
-//! decodes it, `page` shows it to a persona. Invariant: a mail is answered `250` only when it is in the journal.
-//! Weakness: no TLS, no login, no bounces; who may connect is up to the address listened on.
+//! `smtp` accepts, this file keeps and shows. A persona sees the mails to its own address, or on demand all of them.
+//! Invariant: the HTML of a mail is shown only in a frame without script and of a foreign origin.
+//! Weakness: pictures inside a mail (`cid:`) are not shown; attachments are named, not kept apart.
 
-mod dialogue;
-mod letter;
-pub(crate) mod page;
-pub(crate) mod smtp;
-mod unstuff;
+mod smtp;
 
-use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use mail_parser::{Address, MessageParser, MimeHeaders};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
 
-/// How many mails are kept, and how many bytes of them; the oldest go first.
-const KEPT: usize = 2_000;
-const KEPT_BYTES: usize = 128 * 1024 * 1024;
+use crate::chat::{NOBODY, Refused, persona_of};
+use crate::journal::Entry;
+use crate::shared::Shared;
 
-/// A mail as it arrived, with its envelope.
+pub(crate) use self::smtp::serve;
+
+/// A mail as it was handed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredMail {
-    /// Grows with arrival; shared with the messages' ids.
+pub struct Mail {
+    /// Grows by one with every mail of this sandbox.
     pub id: u64,
-    /// When it arrived: UTC epoch milliseconds of the sandbox's clock.
+    /// UTC epoch milliseconds by the sandbox's clock.
     pub at_ms: i64,
-    /// The envelope's sender; empty for `<>`.
+    /// The envelope's sender; empty for a bounce.
     pub from: String,
-    /// The envelope's recipients, in lower case.
+    /// The envelope's recipients.
     pub to: Vec<String>,
-    /// Header and body without dot-stuffing, lines ended by CRLF as sent.
+    /// Header and body with CRLF line ends, exactly as sent.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     pub raw: Vec<u8>,
 }
 
-impl StoredMail {
-    /// The decoded subject; empty where there is none.
-    pub fn subject(&self) -> String {
-        letter::Letter::read(&self.raw).subject
-    }
-
-    /// The decoded plain-text body; made from the HTML part where a mail has no other.
-    pub fn text(&self) -> String {
-        letter::Letter::read(&self.raw).text
-    }
-
-    /// The decoded HTML part.
-    pub fn html(&self) -> Option<String> {
-        letter::Letter::read(&self.raw).html
+impl Mail {
+    /// Whether the envelope names this address; letters' case does not matter.
+    pub fn is_to(&self, address: &str) -> bool {
+        !address.is_empty() && self.to.iter().any(|to| to.eq_ignore_ascii_case(address))
     }
 }
 
-/// The newest mails of all mailboxes, oldest first.
-#[derive(Debug, Default)]
-pub(crate) struct Mails {
-    kept: VecDeque<StoredMail>,
-    bytes: usize,
-    /// (mail, userid) that have been looked at.
-    opened: HashSet<(u64, String)>,
+pub(crate) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/mail", get(|| async { Redirect::to("/#/mail") }))
+        .route("/chat/mails", get(list))
+        .route("/chat/mails/{id}", get(open))
+        .route("/chat/mails/{id}/html", get(html))
 }
 
-impl Mails {
-    pub(crate) fn add(&mut self, mail: StoredMail) {
-        self.bytes += mail.raw.len();
-        self.kept.push_back(mail);
-        while self.kept.len() > KEPT || (self.bytes > KEPT_BYTES && self.kept.len() > 1) {
-            let Some(oldest) = self.kept.pop_front() else { break };
-            self.bytes -= oldest.raw.len();
-            for userid in self.openers(oldest.id) {
-                self.opened.remove(&(oldest.id, userid));
-            }
-        }
-    }
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Wanted {
+    /// Everyone's mails, not the persona's alone.
+    all: bool,
+}
 
-    pub(crate) fn open(&mut self, id: u64, userid: String) {
-        if self.get(id).is_some() {
-            self.opened.insert((id, userid));
-        }
-    }
+/// At most 200 mails, newest first.
+async fn list(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    Query(wanted): Query<Wanted>,
+) -> Result<Json<Value>, Refused> {
+    let world = shared.world();
+    let person = persona_of(&world, &headers).ok_or(NOBODY)?;
+    let found = world
+        .mails
+        .iter()
+        .rev()
+        .filter(|mail| wanted.all || mail.is_to(&person.email))
+        .take(200);
+    let rows = found.map(|mail| {
+        let mut row = head(mail);
+        row["unread"] = (!world.mails_read.contains(&mail.id)).into();
+        row
+    });
+    Ok(Json(
+        json!({ "address": person.email, "mails": rows.collect::<Vec<_>>() }),
+    ))
+}
 
-    pub(crate) fn is_opened(&self, id: u64, userid: &str) -> bool {
-        self.opened.contains(&(id, userid.to_owned()))
+/// One mail; opening it marks it as read.
+async fn open(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<u64>,
+) -> Result<Json<Value>, Refused> {
+    let mut world = shared.world();
+    let mail = world
+        .mails
+        .iter()
+        .find(|mail| mail.id == id)
+        .ok_or(NO_MAIL)?;
+    let answer = whole(mail);
+    if !world.mails_read.contains(&id) {
+        world.record(Entry::MailRead { id });
     }
+    Ok(Json(answer))
+}
 
-    pub(crate) fn clear(&mut self) {
-        *self = Self::default();
-    }
+/// The HTML part alone, for the frame.
+async fn html(State(shared): State<Arc<Shared>>, Path(id): Path<u64>) -> Result<Response, Refused> {
+    let world = shared.world();
+    let mail = world
+        .mails
+        .iter()
+        .find(|mail| mail.id == id)
+        .ok_or(NO_MAIL)?;
+    let parsed = MessageParser::default().parse(&mail.raw);
+    let page = parsed
+        .as_ref()
+        .and_then(|message| message.body_html(0))
+        .unwrap_or_default();
+    let security = "default-src 'none'; img-src http: https: data:; style-src 'unsafe-inline'; \
+                    sandbox allow-popups allow-popups-to-escape-sandbox";
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, security),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    Ok((headers, format!(r#"<base target="_blank">{page}"#)).into_response())
+}
 
-    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &StoredMail> {
-        self.kept.iter()
-    }
+const NO_MAIL: Refused = Refused(
+    StatusCode::NOT_FOUND,
+    "没有这封邮件",
+    "There is no such mail",
+);
 
-    pub(crate) fn opened(&self) -> impl Iterator<Item = &(u64, String)> {
-        self.opened.iter()
-    }
+/// Sender, recipients, subject and the first words.
+fn head(mail: &Mail) -> Value {
+    let parsed = MessageParser::default().parse(&mail.raw);
+    let message = parsed.as_ref();
+    let from = message
+        .and_then(|message| message.from())
+        .map_or_else(|| mail.from.clone(), written);
+    let text = message
+        .and_then(|message| message.body_text(0))
+        .unwrap_or_default();
+    let preview: String = text
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(90)
+        .collect();
+    json!({
+        "id": mail.id,
+        "at_ms": mail.at_ms,
+        "from": from,
+        "to": mail.to,
+        "subject": message.and_then(|message| message.subject()).unwrap_or_default(),
+        "preview": preview,
+    })
+}
 
-    pub(crate) fn get(&self, id: u64) -> Option<&StoredMail> {
-        let at = self.kept.binary_search_by_key(&id, |mail| mail.id).ok()?;
-        self.kept.get(at)
-    }
+/// What `head` says, the text, and the headers a reader may ask for.
+pub(crate) fn whole(mail: &Mail) -> Value {
+    let mut view = head(mail);
+    let Some(message) = MessageParser::default().parse(&mail.raw) else {
+        return view;
+    };
+    let has_html = message.html_body.iter().any(|at| {
+        message
+            .part(*at)
+            .is_some_and(mail_parser::MessagePart::is_text_html)
+    });
+    let names = message
+        .attachments()
+        .map(|part| part.attachment_name().unwrap_or("—").to_owned());
+    view["attachments"] = names.collect::<Vec<_>>().into();
+    view["text"] = message.body_text(0).unwrap_or_default().into();
+    view["has_html"] = has_html.into();
+    view["message_id"] = message.message_id().into();
+    view["headers"] = message
+        .headers_raw()
+        .map(|(name, value)| json!([name, value.trim()]))
+        .collect::<Vec<_>>()
+        .into();
+    view
+}
 
-    /// The mailbox of an address, oldest first. An empty address has none.
-    pub(crate) fn mailbox<'a>(&'a self, address: &str) -> impl DoubleEndedIterator<Item = &'a StoredMail> + use<'a> {
-        let address = address.trim().to_lowercase();
-        self.kept
-            .iter()
-            .filter(move |mail| !address.is_empty() && mail.to.contains(&address))
-    }
-
-    pub(crate) fn unread(&self, address: &str, userid: &str) -> usize {
-        self.mailbox(address)
-            .filter(|mail| !self.is_opened(mail.id, userid))
-            .count()
-    }
-
-    fn openers(&self, id: u64) -> Vec<String> {
-        let of_it = self.opened.iter().filter(|(mail, _)| *mail == id);
-        of_it.map(|(_, userid)| userid.clone()).collect()
-    }
+/// `阅知 <policy@a.example>, …`
+fn written(address: &Address<'_>) -> String {
+    let one = |addr: &mail_parser::Addr<'_>| match (addr.name(), addr.address()) {
+        (Some(name), Some(address)) => format!("{name} <{address}>"),
+        (_, Some(address)) => address.to_owned(),
+        (name, None) => name.unwrap_or_default().to_owned(),
+    };
+    address.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn to_base64<S: Serializer>(raw: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -127,46 +203,7 @@ fn to_base64<S: Serializer>(raw: &[u8], serializer: S) -> Result<S::Ok, S::Error
 }
 
 fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    STANDARD.decode(text).map_err(serde::de::Error::custom)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mail(id: u64, to: &str, size: usize) -> StoredMail {
-        StoredMail {
-            id,
-            at_ms: 0,
-            from: String::new(),
-            to: vec![to.to_owned()],
-            raw: vec![b'x'; size],
-        }
-    }
-
-    #[test]
-    fn the_oldest_mails_go_first_and_take_their_marks_with_them() {
-        let mut mails = Mails::default();
-        for id in 0..KEPT as u64 {
-            mails.add(mail(id, "a@b.example", 1));
-        }
-        mails.open(0, "a".into());
-        mails.open(1, "a".into());
-        mails.add(mail(9_999, "a@b.example", 1));
-        assert_eq!(mails.all().count(), KEPT);
-        assert!(mails.get(0).is_none());
-        assert_eq!(mails.opened().count(), 1);
-        assert_eq!(mails.unread("A@B.example ", "a"), KEPT - 1);
-    }
-
-    #[test]
-    fn large_mails_are_bounded_by_their_bytes() {
-        let mut mails = Mails::default();
-        for id in 0..20 {
-            mails.add(mail(id, "a@b.example", KEPT_BYTES / 10));
-        }
-        assert_eq!(mails.all().count(), 10);
-        assert_eq!(mails.mailbox("").count(), 0);
-    }
+    STANDARD
+        .decode(String::deserialize(deserializer)?)
+        .map_err(serde::de::Error::custom)
 }
