@@ -2,7 +2,7 @@
 
 use yuezhi_domain::UnixMillis;
 
-use crate::{Row, StoreError, ToValue, Tx, Value, p};
+use crate::{Row, StoreError, ToValue, Tx, Value, p, policies::newest_first};
 
 const APPEND: &str =
     "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -42,15 +42,15 @@ pub fn append(
         .map(|_| ())
 }
 
-/// Newest first; the next page begins before the last number of this one. Begin with `None`.
+/// Newest first; the next page begins before the last number of this one. Begin with 0.
 pub fn list(
     tx: &mut Tx<'_>,
     filter: &AuditFilter,
-    before_seq: Option<i64>,
+    before_seq: i64,
     limit: usize,
 ) -> Result<Vec<Entry>, StoreError> {
     let mut params = vec![
-        Value::Int(before_seq.unwrap_or(i64::MAX)),
+        Value::Int(newest_first(before_seq)),
         Value::from_count(limit),
     ];
     let mut sql = LIST.to_owned();

@@ -17,8 +17,8 @@ const SET_CURRENT: &str =
     "UPDATE policies SET current_version_no = ?2, updated_at = ?3 WHERE no = ?1";
 const REPEAL: &str =
     "UPDATE policies SET repealed_at = ?2, updated_at = ?2 WHERE no = ?1 AND repealed_at IS NULL";
-const LIST: &str = "SELECT p.no, p.id, p.slug, p.title, p.category, p.owner, p.language, p.current_version_no, p.repealed_at, \
-     p.created_at, p.updated_at, v.label, v.published_at, v.effective_on, (SELECT count(*) FROM notices n \
+const LIST: &str = "SELECT p.no, p.id, p.slug, p.title, p.category, p.owner, p.language, p.repealed_at, p.updated_at, \
+     v.label, v.published_at, v.effective_on, (SELECT count(*) FROM notices n \
      WHERE n.policy_no = p.no AND n.state IN ('open', 'expanding')) \
      FROM policies p LEFT JOIN versions v ON v.no = p.current_version_no WHERE p.no < ?1";
 const MATCHES: &str = " AND (p.title {like} ?3 ESCAPE '\\' OR p.slug {like} ?3 ESCAPE '\\' OR p.category {like} ?3 ESCAPE '\\' \
@@ -59,10 +59,25 @@ pub struct NewPolicy {
     pub created_at: UnixMillis,
 }
 
+/// Which policies; nothing set means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyFilter {
+    /// Part of title, slug, category or owner.
+    pub search: Option<String>,
+}
+
 /// A policy as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyRow {
-    pub policy: Policy,
+    pub no: i64,
+    pub id: PolicyId,
+    pub slug: String,
+    pub title: String,
+    pub category: String,
+    pub owner: String,
+    pub language: Language,
+    pub repealed_at: Option<UnixMillis>,
+    pub updated_at: UnixMillis,
     /// Of the current version.
     pub version_label: Option<String>,
     pub published_at: Option<UnixMillis>,
@@ -151,35 +166,54 @@ pub fn count(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     tx.read_one(COUNT, p![], |row| row.get(0))
 }
 
-/// Newest first; the next page begins after the last number of this one. `search` finds parts of title, slug,
-/// category and owner.
+/// Newest first; the next page begins after the last number of this one. Begin with 0.
 pub fn list(
     tx: &mut Tx<'_>,
-    after_no: Option<i64>,
+    filter: &PolicyFilter,
+    after_no: i64,
     limit: usize,
-    search: Option<&str>,
 ) -> Result<Vec<PolicyRow>, StoreError> {
-    let before = after_no.unwrap_or(i64::MAX);
-    let read = |row: &Row| {
-        Ok(PolicyRow {
-            policy: policy(row)?,
-            version_label: row.get(11)?,
-            published_at: row.get(12)?,
-            effective_on: row.get(13)?,
-            open_notices: row.get(14)?,
-        })
-    };
-    match search.map(str::trim).filter(|text| !text.is_empty()) {
-        Some(text) => {
-            let pattern = contains(text);
-            tx.read(
-                &format!("{LIST}{MATCHES}{NEWEST_FIRST}"),
-                p![before, limit, pattern],
-                read,
-            )
+    let before = newest_first(after_no);
+    let search = filter
+        .search
+        .as_deref()
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
+    match search.map(contains) {
+        Some(pattern) => {
+            let sql = format!("{LIST}{MATCHES}{NEWEST_FIRST}");
+            tx.read(&sql, p![before, limit, pattern], policy_row)
         }
-        None => tx.read(&format!("{LIST}{NEWEST_FIRST}"), p![before, limit], read),
+        None => tx.read(
+            &format!("{LIST}{NEWEST_FIRST}"),
+            p![before, limit],
+            policy_row,
+        ),
     }
+}
+
+fn policy_row(row: &Row) -> Result<PolicyRow, StoreError> {
+    let mut columns = row.columns();
+    Ok(PolicyRow {
+        no: columns.take()?,
+        id: columns.take()?,
+        slug: columns.take()?,
+        title: columns.take()?,
+        category: columns.take()?,
+        owner: columns.take()?,
+        language: columns.take()?,
+        repealed_at: columns.take()?,
+        updated_at: columns.take()?,
+        version_label: columns.take()?,
+        published_at: columns.take()?,
+        effective_on: columns.take()?,
+        open_notices: columns.take()?,
+    })
+}
+
+/// Lists that show the newest first go downwards from here; 0 begins.
+pub(crate) fn newest_first(after_no: i64) -> i64 {
+    if after_no == 0 { i64::MAX } else { after_no }
 }
 
 /// A LIKE pattern for "holds this text", the text taken literally (`ESCAPE '\'`).

@@ -3,7 +3,7 @@
 use yuezhi_domain::{DeliveryState, UnixMillis};
 
 use super::{COLUMNS, Delivery, delivery};
-use crate::{StoreError, ToValue, Tx, Value, p};
+use crate::{StoreError, ToValue, Tx, Value, p, policies::newest_first};
 
 // `sent` and `cancelled` are history and not counted: every other state has a small index of its own.
 const COUNTS: &str = "SELECT lane, 'due', count(*) FROM deliveries WHERE state = 'due' GROUP BY lane \
@@ -74,17 +74,14 @@ pub fn attempts(tx: &mut Tx<'_>, no: i64) -> Result<Vec<Attempt>, StoreError> {
     })
 }
 
-/// Newest first; the next page begins after the last number of this one. Begin with `None`.
+/// Newest first; the next page begins after the last number of this one. Begin with 0.
 pub fn list(
     tx: &mut Tx<'_>,
     filter: &DeliveryFilter,
-    after_no: Option<i64>,
+    after_no: i64,
     limit: usize,
 ) -> Result<Vec<DeliveryRow>, StoreError> {
-    let mut params = vec![
-        Value::Int(after_no.unwrap_or(i64::MAX)),
-        Value::from_count(limit),
-    ];
+    let mut params = vec![Value::Int(newest_first(after_no)), Value::from_count(limit)];
     let mut wheres = String::new();
     if let Some(state) = filter.state {
         // Written out, so that the small index of the state is used.

@@ -5,6 +5,7 @@ use yuezhi_domain::NoticeState;
 use super::{Notice, notice};
 use crate::{
     Row, StoreError, Tx, Value,
+    policies::newest_first,
     progress::{self, Totals},
 };
 
@@ -31,17 +32,14 @@ pub struct NoticeRow {
     pub totals: Totals,
 }
 
-/// Newest first; the next page begins after the last number of this one. Begin with `None`.
+/// Newest first; the next page begins after the last number of this one. Begin with 0.
 pub fn list(
     tx: &mut Tx<'_>,
     filter: &NoticeFilter,
-    after_no: Option<i64>,
+    after_no: i64,
     limit: usize,
 ) -> Result<Vec<NoticeRow>, StoreError> {
-    let mut params = vec![
-        Value::Int(after_no.unwrap_or(i64::MAX)),
-        Value::from_count(limit),
-    ];
+    let mut params = vec![Value::Int(newest_first(after_no)), Value::from_count(limit)];
     let wheres = conditions(filter, &mut params);
     let sql = format!("{SELECT}{wheres} ORDER BY n.no DESC LIMIT ?2");
     let mut rows = tx.read(&sql, &params, |row: &Row| {

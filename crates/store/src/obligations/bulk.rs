@@ -1,6 +1,6 @@
 //! Changes that concern everybody of a notice, or everything of a person.
 
-use yuezhi_domain::{ObligationState, UnixMillis};
+use yuezhi_domain::{ObligationState, Requirement, UnixMillis};
 
 use crate::{Row, StoreError, Tx, domain_values::json, p, progress::Delta};
 
@@ -11,6 +11,10 @@ const CLOSE_FOR_PERSON: &str = "UPDATE obligations SET state = ?2, acted_at = ?3
 const CARRY: &str = "UPDATE obligations SET state = ?3, acted_at = ?4, reason = 'carried' \
      WHERE notice_no = ?2 AND state = 'pending' AND person_no IN \
      (SELECT person_no FROM obligations WHERE notice_no = ?1 AND state = ?3) RETURNING department_no";
+const CARRY_READ: &str = "UPDATE obligations SET state = 'closed', acted_at = ?3, reason = 'read' \
+     WHERE notice_no = ?2 AND state = 'pending' AND person_no IN \
+     (SELECT person_no FROM obligations WHERE notice_no = ?1 AND state = 'closed' AND reason = 'read') \
+     RETURNING department_no";
 const REMIND_ALL: &str = "UPDATE obligations SET reminded = reminded + 1, reminded_at = ?2 \
      WHERE notice_no = ?1 AND state = 'pending'";
 const REMIND_SOME: &str = "UPDATE obligations SET reminded = reminded + 1, reminded_at = ?2 \
@@ -48,18 +52,27 @@ pub fn close_for_person(
     moved.finish(tx)
 }
 
-/// After a minor change: who confirmed under the old notice, or was exempted from it, is so under the new one; how many.
-/// The reason is `carried`; the receipts follow by `receipts::carry_forward`.
+/// After a minor change, by the rule of `yuezhi_domain::succession`: who confirmed under the old notice, or was exempted
+/// from it, is so under the new one with the reason `carried`; who read it need not read again where reading is all that
+/// is asked. How many. The receipts follow by `receipts::carry_forward`.
 pub fn carry_forward(
     tx: &mut Tx<'_>,
     from: i64,
     to: i64,
+    requirement: Requirement,
     at: UnixMillis,
 ) -> Result<u64, StoreError> {
     let mut carried = 0;
     for state in [ObligationState::Acknowledged, ObligationState::Exempted] {
         let mut moved = Moved::to(state);
         tx.each(CARRY, p![from, to, state, at], |row| {
+            moved.count(to, row.get(0)?)
+        })?;
+        carried += moved.finish(tx)?;
+    }
+    if requirement == Requirement::Read {
+        let mut moved = Moved::to(ObligationState::Closed);
+        tx.each(CARRY_READ, p![from, to, at], |row| {
             moved.count(to, row.get(0)?)
         })?;
         carried += moved.finish(tx)?;

@@ -4,7 +4,9 @@
 //! last person's number, and where that person stands tells where to go on. Weakness: a person who changes state
 //! between two pages of a list over several states may be seen twice or not at all.
 
-use yuezhi_domain::{NoticeId, NoticeState, ObligationState, PersonId, Requirement, UnixMillis};
+use yuezhi_domain::{
+    Language, NoticeId, NoticeState, ObligationState, PersonId, Requirement, UnixMillis,
+};
 
 use super::get;
 use crate::{Row, StoreError, Tx, Value, domain_values::json, p, people};
@@ -15,7 +17,7 @@ const SELECT: &str = "SELECT o.person_no, p.id, p.staff_no, p.name, p.title, p.e
      WHERE o.notice_no = ?1";
 const DEPARTMENTS: &str = "SELECT department_no FROM progress WHERE notice_no = ?1 AND total > 0 AND department_no >= ?2 \
      AND department_no IN {ids ?3} ORDER BY department_no";
-const OF_PERSON: &str = "SELECT n.no, n.id, n.state, n.requirement, n.title, n.issued_at, p.no, p.slug, p.title, v.no, \
+const OF_PERSON: &str = "SELECT n.no, n.id, n.state, n.requirement, n.title, n.language, n.issued_at, p.no, p.slug, p.title, v.no, \
      v.label, v.summary, o.state, o.reason, o.due_at, o.opened_at, o.acted_at \
      FROM obligations o JOIN notices n ON n.no = o.notice_no JOIN policies p ON p.no = n.policy_no \
      JOIN versions v ON v.no = n.version_no WHERE o.person_no = ?1 ORDER BY o.notice_no DESC LIMIT ?2";
@@ -62,15 +64,19 @@ pub struct PersonObligation {
     pub notice_id: NoticeId,
     pub notice_state: NoticeState,
     pub requirement: Requirement,
-    pub notice_title: String,
+    /// Of the notice.
+    pub title: String,
+    /// Of the notice.
+    pub language: Language,
     pub issued_at: UnixMillis,
     pub policy_no: i64,
     pub policy_slug: String,
     pub policy_title: String,
     pub version_no: i64,
-    pub version_label: String,
+    /// Of the version.
+    pub label: String,
     /// What changed.
-    pub version_summary: String,
+    pub summary: String,
     pub state: ObligationState,
     pub reason: Option<String>,
     pub due_at: Option<UnixMillis>,
@@ -165,14 +171,15 @@ pub fn of_person(
             notice_id: columns.take()?,
             notice_state: columns.take()?,
             requirement: columns.take()?,
-            notice_title: columns.take()?,
+            title: columns.take()?,
+            language: columns.take()?,
             issued_at: columns.take()?,
             policy_no: columns.take()?,
             policy_slug: columns.take()?,
             policy_title: columns.take()?,
             version_no: columns.take()?,
-            version_label: columns.take()?,
-            version_summary: columns.take()?,
+            label: columns.take()?,
+            summary: columns.take()?,
             state: columns.take()?,
             reason: columns.take()?,
             due_at: columns.take()?,
