@@ -1,14 +1,16 @@
 //! The accepting side of SMTP (RFC 5321), as far as a relay in the house needs it: no TLS, no login, every recipient.
 //!
 //! Offers SIZE, 8BITMIME, SMTPUTF8, PIPELINING and enhanced status codes. A mail counts when its final dot was
-//! answered with 250; a connection that breaks off before leaves nothing.
+//! answered with 250; a connection that breaks off before leaves nothing. Connections, lines and sizes are bounded.
 //! Weakness: takes mail for any address, so it must not be reachable from outside the trial.
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 use super::Mail;
 use crate::journal::Entry;
@@ -17,30 +19,41 @@ use crate::shared::{Event, Shared};
 const MAIL_BYTES: usize = 25 * 1024 * 1024;
 const LINE_BYTES: u64 = 4_096;
 const RECIPIENTS: usize = 1_000;
+const CONNECTIONS: usize = 64;
+const IDLE: Duration = Duration::from_mins(5);
+/// After a failed accept (no file handle left), before the next.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts until the sandbox stops.
 pub(crate) async fn serve(shared: Arc<Shared>, listener: TcpListener) {
     let stop = shared.stop.clone();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        // A full house lets the next one wait in the listener's queue.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                let shared = Arc::clone(&shared);
-                tokio::spawn(async move {
-                    let stop = shared.stop.clone();
-                    let ended = stop
-                        .run_until_cancelled_owned(converse(&shared, stream))
-                        .await;
-                    if let Some(Err(error)) = ended {
-                        tracing::debug!(%error, "an SMTP connection broke off");
-                    }
-                });
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "an SMTP connection could not be accepted");
+                tokio::time::sleep(PAUSE).await;
+                continue;
             }
-            Err(error) => tracing::warn!(%error, "an SMTP connection could not be accepted"),
-        }
+        };
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let stop = shared.stop.clone();
+            let talk = stop.run_until_cancelled_owned(converse(&shared, stream));
+            if let Some(Err(error)) = talk.await {
+                tracing::debug!(%error, "an SMTP connection broke off");
+            }
+            drop(place);
+        });
     }
 }
 
@@ -154,7 +167,9 @@ fn address_in(line: &str) -> Option<String> {
 /// A line with its end; `None` when the other side has hung up.
 async fn read_line(stream: &mut BufReader<TcpStream>) -> io::Result<Option<Vec<u8>>> {
     let mut line = Vec::new();
-    let read = stream.take(LINE_BYTES).read_until(b'\n', &mut line).await?;
+    let mut limited = stream.take(LINE_BYTES);
+    let reading = limited.read_until(b'\n', &mut line);
+    let read = tokio::time::timeout(IDLE, reading).await??;
     Ok((read > 0).then_some(line))
 }
 
