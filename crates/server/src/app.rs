@@ -75,10 +75,6 @@ pub struct Start {
     pub db: Db,
     pub clock: Clock,
     pub ids: IdSource,
-    /// Comparisons of versions that people opened lately.
-    pub comparisons: crate::my::Comparisons,
-    /// Failed sign-ins of this node.
-    pub tries: crate::actions::sign_in::Tries,
     pub demo: Option<crate::demo::DemoLinks>,
 }
 
@@ -103,7 +99,7 @@ impl App {
         let calendar = crate::actions::import_calendar::load(company_days.as_deref())?;
         let time_zone: TimeZoneName = config.server.time_zone.parse().map_err(ActionError::internal)?;
         let language = crate::texts::parse_language(&config.server.language).unwrap_or_default();
-        let registry = crate::wiring::registry(&config, &robots, &instance)?;
+        let registry = crate::wiring::registry(&config, &robots)?;
         let mut local = [0u8; 32];
         ids.fill(&mut local);
         let local_token = format!("local_{}", hex::encode(local));

@@ -70,7 +70,7 @@ fn confirm_in(
         NoticeState::Expanding | NoticeState::Open | NoticeState::Closed => {}
     }
     let version = versions::get(tx, notice.version_no)?.ok_or_else(|| Refusal::not_found("notice_unknown"))?;
-    if confirmation.text_hash != version.text_hash.as_str() || confirmation.consent_hash != notice.consent_hash.as_str() {
+    if confirmation.text_hash != version.text_hash.to_string() || confirmation.consent_hash != notice.consent_hash.to_string() {
         return Err(Refusal::conflict("text_changed_meanwhile").into());
     }
     let open_states = [ObligationState::Pending, ObligationState::Declined, ObligationState::Exempted, ObligationState::Closed];

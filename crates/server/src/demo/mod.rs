@@ -206,7 +206,7 @@ fn configuration(
             corp_id: Some(company.corp_id.to_owned()),
             api_base: base.clone(),
             oapi_base: base.clone(),
-            login_base: base,
+            login_base: base.clone(),
             ..DingTalkConfig::default()
         },
         robot: robots.collect(),

@@ -167,7 +167,7 @@ async fn answer(
         let (text_hash, consent_hash) = (text_hash.clone(), notice.consent_hash.clone());
         stream::iter(acting)
             .map(|(person_no, confirms)| {
-                let (text_hash, consent_hash) = (text_hash.as_str().to_owned(), consent_hash.as_str().to_owned());
+                let (text_hash, consent_hash) = (text_hash.to_string(), consent_hash.to_string());
                 let confirms = confirms && notice.requirement == Requirement::Confirm;
                 async move {
                     let detail = "{\"by\":\"session\"}".to_owned();

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     actions::{ActionError, Refusal},
     app::App,
-    pages::{self, asset},
+    pages,
     texts::Texts,
 };
 

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     actions::{ActionError, Refusal, RefusalKind, record_opening},
     app::App,
-    pages::{self, Reader, asset},
+    pages::{self, Reader},
     texts::Texts,
 };
 
@@ -71,7 +71,7 @@ struct ReadPage {
     person_name: String,
     staff_no: String,
     reports_opening: bool,
-    owed_elsewhere: usize,
+    owed_elsewhere: i64,
 }
 
 struct Changes {
@@ -221,12 +221,12 @@ async fn build(
         files: files(&loaded, &link_suffix),
         html: loaded.html,
         consent: loaded.notice.consent_text.clone(),
-        text_hash: loaded.version.text_hash.as_str().to_owned(),
-        consent_hash: loaded.notice.consent_hash.as_str().to_owned(),
+        text_hash: loaded.version.text_hash.to_string(),
+        consent_hash: loaded.notice.consent_hash.to_string(),
         person_name: who.person.name.clone(),
         staff_no: who.person.staff_no.clone(),
         reports_opening: first_look && who.key.is_some(),
-        owed_elsewhere: loaded.owed_elsewhere,
+        owed_elsewhere: loaded.owed_elsewhere as i64,
         standing,
     })
 }

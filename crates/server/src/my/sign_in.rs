@@ -15,7 +15,7 @@ use super::who;
 use crate::{
     actions::{Refusal, RefusalKind, sign_in},
     app::App,
-    pages::{self, Reader, asset},
+    pages::{self, Reader},
     refusal::ActionError,
     texts::{Texts, parse_language},
 };

@@ -63,13 +63,13 @@ pub fn diff_labels(language: Language) -> DiffLabels {
 
 /// A stored text as a string.
 pub fn stored_text(tx: &mut Tx<'_>, hash: &ContentHash) -> Result<String, ActionError> {
-    let bytes = contents::get(tx, hash)?.ok_or_else(|| ActionError::internal(format!("content {} is missing", hash.as_str())))?;
+    let bytes = contents::get(tx, hash)?.ok_or_else(|| ActionError::internal(format!("content {} is missing", hash)))?;
     String::from_utf8(bytes).map_err(ActionError::internal)
 }
 
 /// The comparison of two versions as HTML with its counts, made once and kept.
 pub async fn comparison(app: &App, old: &Version, new: &Version, language: Language) -> Result<Comparison, ActionError> {
-    let key = (old.document_hash.as_str().to_owned(), new.document_hash.as_str().to_owned(), language);
+    let key = (old.document_hash.to_string(), new.document_hash.to_string(), language);
     if let Some(kept) = app.comparisons.get(&key) {
         return Ok(kept);
     }

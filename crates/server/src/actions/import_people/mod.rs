@@ -56,7 +56,7 @@ pub async fn import(app: &App, request: ImportRequest) -> Result<ImportReport, A
         .await?
         .map_err(|error| document_refusal("file", &error))?;
     let (rows, problems) = rows::parse(&table)?;
-    let mut report = ImportReport { rows: table.rows.len(), problems, ..ImportReport::default() };
+    let report = ImportReport { rows: table.rows.len(), problems, ..ImportReport::default() };
     if !report.problems.is_empty() {
         return Ok(report);
     }

@@ -12,7 +12,6 @@ mod settle;
 mod write;
 
 pub use plan::{PlannedDelivery, PlannedReminder, PublishPlan, Superseded};
-pub use settle::DEFAULT_PLAN;
 
 use bytes::Bytes;
 use yuezhi_domain::{ChangeKind, NoticeId, PolicyId, Requirement, VersionId};

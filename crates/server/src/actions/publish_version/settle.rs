@@ -121,7 +121,7 @@ pub(super) async fn settle(app: &App, request: &PublishRequest) -> Result<Settle
     let (audience, resolved) = settle_audience(app, request, front.audience.as_deref(), previous).await?;
     let lanes = settle_lanes(app, request, &front.channels, previous)?;
     let due = due::settle(app, pick(&request.due, &front.due, || None), requirement, now)?;
-    let plan = settle_plan(request, previous, requirement, due.is_some())?;
+    let plan = settle_plan(request, &front.remind, previous, requirement, due.is_some())?;
     warnings.extend(due::warnings(due.as_ref()));
     let label = label_of(request, &front, latest, change);
     let consent_text = Texts::of(language).with2("messages.consent", "title", &title, "label", &label);
@@ -287,7 +287,11 @@ fn language_of(
 }
 
 fn proposed_summary(diff: Option<&Diff>, language: Language) -> String {
-    diff.map(|diff| diff.proposed_summary(language.as_str())).unwrap_or_default()
+    let language = match language {
+        Language::ZhCn => yuezhi_documents::Language::Chinese,
+        Language::En => yuezhi_documents::Language::English,
+    };
+    diff.map(|diff| diff.proposed_summary(language)).unwrap_or_default()
 }
 
 fn effective_of(text: Option<String>) -> Result<Option<String>, Refusal> {
@@ -356,11 +360,12 @@ fn known_lane(channels: &yuezhi_channels::Registry, lane: &str) -> Option<String
 
 fn settle_plan(
     request: &PublishRequest,
+    front: &Option<String>,
     previous: Option<&Notice>,
     requirement: Requirement,
     has_due: bool,
 ) -> Result<ReminderPlan, Refusal> {
-    let text = pick(&request.plan, &None, || previous.map(|n| n.plan.clone()));
+    let text = pick(&request.plan, front, || previous.map(|n| n.plan.clone()));
     match text {
         Some(text) => text.parse().map_err(|error| refusals::plan(&text, &error)),
         None => Ok(ReminderPlan::default_for(requirement, has_due)),

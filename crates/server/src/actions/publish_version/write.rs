@@ -234,7 +234,7 @@ impl Work {
         let detail = serde_json::json!({
             "version": settled.label, "notice": self.notice_id, "source": self.source,
             "requirement": settled.requirement, "audience": settled.audience.to_string(),
-            "recipients": self.plan.recipients, "text": settled.text_hash.as_str(),
+            "recipients": self.plan.recipients, "text": settled.text_hash.to_string(),
         });
         let subject = format!("policy:{}", settled.slug);
         audit::append(tx, settled.now, &self.actor, "version.published", &subject, &detail.to_string())?;
