@@ -25,13 +25,17 @@ pub fn registry(config: &Config, stored: &[Robot]) -> Result<Registry, ActionErr
         per_minute: None,
     });
     let dingtalk = &config.dingtalk;
-    let login = dingtalk.client_id.clone().zip(dingtalk.client_secret.clone()).map(|(client_id, client_secret)| LoginSettings {
-        client_id,
-        client_secret,
-        api_base: dingtalk.api_base.clone(),
-        oapi_base: dingtalk.oapi_base.clone(),
-        login_base: dingtalk.login_base.clone(),
-    });
+    let login = dingtalk
+        .client_id
+        .clone()
+        .zip(dingtalk.client_secret.clone())
+        .map(|(client_id, client_secret)| LoginSettings {
+            client_id,
+            client_secret,
+            api_base: dingtalk.api_base.clone(),
+            oapi_base: dingtalk.oapi_base.clone(),
+            login_base: dingtalk.login_base.clone(),
+        });
     Registry::build(RegistryConfig {
         robots: from_file.chain(from_database).collect(),
         mail: config.mail.as_ref().map(mail),
@@ -58,7 +62,10 @@ fn mail(mail: &crate::config::MailConfig) -> MailSettings {
 
 /// Builds the registry anew after a robot was saved or removed.
 pub async fn reload(app: &App) -> Result<(), ActionError> {
-    let stored = app.db.read(|tx| Ok::<_, ActionError>(robots::list(tx)?)).await?;
+    let stored = app
+        .db
+        .read(|tx| Ok::<_, ActionError>(robots::list(tx)?))
+        .await?;
     app.replace_channels(registry(&app.config, &stored)?);
     Ok(())
 }

@@ -118,7 +118,11 @@ impl PublishRequest {
 pub enum Published {
     New(Box<PublishedVersion>),
     /// The newest version holds the same text already; nothing was written.
-    Unchanged { policy_slug: String, version_id: VersionId, label: String },
+    Unchanged {
+        policy_slug: String,
+        version_id: VersionId,
+        label: String,
+    },
 }
 
 /// A version that is out, with its notice.
