@@ -28,7 +28,7 @@ impl Format {
         if find(head, b"%PDF-").is_some() {
             return Ok(Self::Pdf);
         }
-        if head.starts_with(b"PK") {
+        if is_zip(head) {
             return detect_zip(bytes);
         }
         if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
@@ -68,13 +68,18 @@ pub(crate) fn extension(file_name: &str) -> String {
         .unwrap_or_default()
 }
 
+/// Local file header or, for an empty archive, the end record (APPNOTE 4.3).
+pub(crate) fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
+}
+
 fn detect_zip(bytes: &[u8]) -> Result<Format, ReadError> {
     let names = archive::Archive::open(Format::Docx, bytes, &Limits::default())?.names();
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     if has("word/document.xml")
         || names
             .iter()
-            .any(|n| n.starts_with("word/document") && n.ends_with(".xml"))
+            .any(|n| n.starts_with("word/document") && extension(n) == "xml")
     {
         return Ok(Format::Docx);
     }
@@ -173,6 +178,10 @@ mod tests {
         );
         assert_eq!(Format::detect("README", b"# Title"), Ok(Format::Markdown));
         assert_eq!(Format::detect("notes.txt", b"BMW cars"), Ok(Format::Text));
+        assert_eq!(
+            Format::detect("notes.txt", b"PK exam dates"),
+            Ok(Format::Text)
+        );
     }
 
     #[test]

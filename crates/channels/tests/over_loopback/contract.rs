@@ -227,7 +227,7 @@ async fn a_secret_sent_back_by_the_platform_is_not_repeated() {
 async fn an_over_long_text_arrives_without_a_split_character() {
     for bench in benches().await {
         let mut message = message();
-        message.body = vec![Para::Text("👨‍👩‍👧第一条 制度全文。".repeat(3000))];
+        message.body = vec![Para::Text("👨‍👩‍👧第一条 制度全文。".repeat(8000))];
         let outcome = bench.channel().send(&post_of(message)).await;
         assert!(matches!(outcome, Outcome::Sent { .. }), "{outcome:?}");
         let text = bench.arrived().remove(0);

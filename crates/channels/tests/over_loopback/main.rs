@@ -7,6 +7,7 @@
 mod contract;
 mod mail;
 mod posts;
+mod registry;
 mod robot;
 mod robot_server;
 mod smtp_server;
