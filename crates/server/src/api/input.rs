@@ -34,8 +34,8 @@ const LARGEST_LIMIT: usize = 1000;
 /// Where a page begins and how long it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// The number of the last row of the page before.
-    pub after: Option<i64>,
+    /// The number of the last row of the page before; 0 for the first page.
+    pub after: i64,
     pub limit: usize,
 }
 
@@ -43,10 +43,10 @@ impl Window {
     /// Reads `after` and `limit` of a query.
     pub fn of(after: Option<&str>, limit: Option<usize>) -> Result<Self, Refusal> {
         let after = match after {
-            None | Some("") => None,
+            None | Some("") => 0,
             Some(text) => {
                 let number = text.parse().ok().filter(|n| *n > 0);
-                Some(number.ok_or_else(|| Refusal::invalid("after", "cursor_bad"))?)
+                number.ok_or_else(|| Refusal::invalid("after", "cursor_bad"))?
             }
         };
         let limit = limit.unwrap_or(DEFAULT_LIMIT);

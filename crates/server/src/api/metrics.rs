@@ -53,7 +53,7 @@ async fn counted(app: &App) -> Result<Counted, ActionError> {
             let mut nos = Vec::new();
             for state in [NoticeState::Expanding, NoticeState::Open] {
                 let filter = NoticeFilter { state: Some(state), policy_no: None };
-                nos.extend(notices::list(tx, &filter, None, MOST_NOTICES)?.into_iter().map(|row| row.notice.no));
+                nos.extend(notices::list(tx, &filter, 0, MOST_NOTICES)?.into_iter().map(|row| row.notice.no));
             }
             let totals = progress::totals_of(tx, &nos)?;
             Ok(Counted {

@@ -5,6 +5,8 @@
 //! command line is a client of this API and shares its shapes. Invariant: what is added stays; nothing here confirms on
 //! behalf of a person.
 
+#![expect(unused_qualifications, reason = "what utoipa's `params` expands to")]
+
 pub mod audit;
 pub mod calendar;
 pub mod caller;

@@ -10,7 +10,7 @@ use super::{
     caller::Caller,
     departments,
     form::Form,
-    input::{Ask, Page, Window, word},
+    input::{Ask, Page, Window},
     problem::ApiError,
 };
 use crate::{
@@ -67,16 +67,25 @@ pub struct PeopleQuery {
 #[utoipa::path(get, path = "/api/v1/people", tag = "people", params(PeopleQuery), responses((status = 200, body = Page<Person>)))]
 async fn list_people(State(app): State<App>, Ask(query): Ask<PeopleQuery>) -> Result<Json<Page<Person>>, ApiError> {
     let window = Window::of(query.after.as_deref(), query.limit)?;
-    let state: Option<PersonState> = word("state", query.state.as_deref())?;
+    let state = state(query.state.as_deref())?;
     let rows = app
         .db
         .read(move |tx| {
             let department_nos = departments::subtree(tx, query.department.as_deref())?;
             let filter = PeopleFilter { department_nos, state, search: query.search.clone() };
-            Ok::<_, ActionError>(people::list(tx, &filter, window.after.unwrap_or(0), window.to_ask())?)
+            Ok::<_, ActionError>(people::list(tx, &filter, window.after, window.to_ask())?)
         })
         .await?;
     Ok(Json(window.page(rows, |person| person.no, shown)))
+}
+
+fn state(text: Option<&str>) -> Result<Option<PersonState>, Refusal> {
+    match text.map(str::trim).unwrap_or_default() {
+        "" => Ok(None),
+        "active" => Ok(Some(PersonState::Active)),
+        "left" => Ok(Some(PersonState::Left)),
+        other => Err(Refusal::invalid("state", "word_bad").with("detail", format!("\"{other}\"; active, left"))),
+    }
 }
 
 /// One person, by staff number.
@@ -105,7 +114,7 @@ fn shown(person: people::Person) -> Person {
         manager_staff_no: person.manager_staff_no,
         language: person.language,
         hired_on: person.hired_on,
-        state: person.state.to_string(),
+        state: person.state.as_str().to_owned(),
         left_at: person.left_at.map(|at| at.to_string()),
     }
 }

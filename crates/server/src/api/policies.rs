@@ -4,7 +4,11 @@ use axum::{Json, extract::{Path, State}};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
-use yuezhi_store::{Tx, policies, versions};
+use yuezhi_store::{
+    Tx,
+    policies::{self, PolicyFilter},
+    versions,
+};
 
 use super::{
     input::{Ask, Page, Window},
@@ -39,7 +43,6 @@ pub struct Policy {
     pub effective_on: Option<String>,
     pub open_notices: i64,
     pub repealed_at: Option<String>,
-    pub created_at: String,
     pub updated_at: String,
 }
 
@@ -59,12 +62,12 @@ pub struct PolicyQuery {
 #[utoipa::path(get, path = "/api/v1/policies", tag = "policies", params(PolicyQuery), responses((status = 200, body = Page<Policy>)))]
 async fn list_policies(State(app): State<App>, Ask(query): Ask<PolicyQuery>) -> Result<Json<Page<Policy>>, ApiError> {
     let window = Window::of(query.after.as_deref(), query.limit)?;
-    let search = query.search;
+    let filter = PolicyFilter { search: query.search };
     let rows = app
         .db
-        .read(move |tx| Ok::<_, ActionError>(policies::list(tx, window.after, window.to_ask(), search.as_deref())?))
+        .read(move |tx| Ok::<_, ActionError>(policies::list(tx, &filter, window.after, window.to_ask())?))
         .await?;
-    Ok(Json(window.page(rows, |row| row.policy.no, shown)))
+    Ok(Json(window.page(rows, |row| row.no, shown)))
 }
 
 /// One policy.
@@ -84,7 +87,15 @@ async fn get_policy(State(app): State<App>, Path(slug): Path<String>) -> Result<
                 published_at: current.as_ref().map(|v| v.published_at),
                 effective_on: current.and_then(|v| v.effective_on),
                 open_notices: open.len() as i64,
-                policy,
+                no: policy.no,
+                id: policy.id,
+                slug: policy.slug,
+                title: policy.title,
+                category: policy.category,
+                owner: policy.owner,
+                language: policy.language,
+                repealed_at: policy.repealed_at,
+                updated_at: policy.updated_at,
             })
         })
         .await?;
@@ -109,8 +120,7 @@ pub fn find(tx: &mut Tx<'_>, slug: &str) -> Result<policies::Policy, ActionError
     policies::by_slug(tx, slug)?.ok_or_else(|| Refusal::not_found("policy_unknown").with("slug", slug).into())
 }
 
-fn shown(row: policies::PolicyRow) -> Policy {
-    let policy = row.policy;
+fn shown(policy: policies::PolicyRow) -> Policy {
     Policy {
         id: policy.id.to_string(),
         slug: policy.slug,
@@ -118,12 +128,11 @@ fn shown(row: policies::PolicyRow) -> Policy {
         category: policy.category,
         owner: policy.owner,
         language: policy.language.to_string(),
-        current_version: row.version_label,
-        published_at: row.published_at.map(|at| at.to_string()),
-        effective_on: row.effective_on,
-        open_notices: row.open_notices,
+        current_version: policy.version_label,
+        published_at: policy.published_at.map(|at| at.to_string()),
+        effective_on: policy.effective_on,
+        open_notices: policy.open_notices,
         repealed_at: policy.repealed_at.map(|at| at.to_string()),
-        created_at: policy.created_at.to_string(),
         updated_at: policy.updated_at.to_string(),
     }
 }

@@ -91,7 +91,7 @@ fn shown(row: schedules::Schedule) -> Schedule {
         channels: row.lanes,
         title: row.title,
         body: row.body,
-        state: row.state.to_string(),
+        state: row.state.as_str().to_owned(),
         skip_next: row.skip_next,
         next_at: row.next_at.map(|at| at.to_string()),
     }

@@ -101,7 +101,7 @@ async fn list_recipients(
                 overdue_at: query.overdue.unwrap_or(false).then_some(now),
                 opened: query.opened,
             };
-            Ok::<_, ActionError>(obligations::list(tx, notice.no, &filter, window.after.unwrap_or(0), window.to_ask())?)
+            Ok::<_, ActionError>(obligations::list(tx, notice.no, &filter, window.after, window.to_ask())?)
         })
         .await?;
     let show = |row: ObligationRow| Recipient {
@@ -165,7 +165,7 @@ async fn list_notice_receipts(
         .db
         .read(move |tx| {
             let notice = find(tx, &notice_id)?;
-            let rows = receipts::of_notice(tx, notice.no, window.after.unwrap_or(0), window.to_ask())?;
+            let rows = receipts::of_notice(tx, notice.no, window.after, window.to_ask())?;
             let people = crate::api::receipts::people_of(tx, &rows)?;
             Ok::<_, ActionError>((rows, people))
         })
