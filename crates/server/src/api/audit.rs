@@ -46,12 +46,21 @@ struct AuditQuery {
 
 /// The audit trail.
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditQuery), responses((status = 200, body = Page<AuditEntry>)))]
-async fn list_audit(State(app): State<App>, Ask(query): Ask<AuditQuery>) -> Result<Json<Page<AuditEntry>>, ApiError> {
+async fn list_audit(
+    State(app): State<App>,
+    Ask(query): Ask<AuditQuery>,
+) -> Result<Json<Page<AuditEntry>>, ApiError> {
     let window = Window::of(query.after.as_deref(), query.limit)?;
-    let filter = AuditFilter { subject: query.subject, actor: query.actor, action: query.action };
+    let filter = AuditFilter {
+        subject: query.subject,
+        actor: query.actor,
+        action: query.action,
+    };
     let rows = app
         .db
-        .read(move |tx| Ok::<_, ActionError>(audit::list(tx, &filter, window.after, window.to_ask())?))
+        .read(move |tx| {
+            Ok::<_, ActionError>(audit::list(tx, &filter, window.after, window.to_ask())?)
+        })
         .await?;
     let show = |entry: audit::Entry| AuditEntry {
         seq: entry.seq,

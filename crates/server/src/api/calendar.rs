@@ -15,7 +15,9 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_calendar)).routes(routes!(import))
+    OpenApiRouter::new()
+        .routes(routes!(get_calendar))
+        .routes(routes!(import))
 }
 
 /// The special days of a year, and what is missing.
@@ -53,19 +55,27 @@ struct CalendarQuery {
 #[utoipa::path(get, path = "/api/v1/calendar", tag = "calendar", params(CalendarQuery), responses((status = 200, body = Calendar)))]
 async fn get_calendar(State(app): State<App>, Ask(query): Ask<CalendarQuery>) -> Json<Calendar> {
     let now = app.now();
-    let year = query.year.unwrap_or_else(|| now.in_zone(app.time_zone.zone()).year());
+    let year = query
+        .year
+        .unwrap_or_else(|| now.in_zone(app.time_zone.zone()).year());
     let calendar = app.calendar();
-    let days = calendar.days_of(year).into_iter().map(|(day, origin)| CalendarDay {
-        date: day.date.to_string(),
-        name: day.name,
-        is_off_day: day.is_off_day,
-        origin: origin.to_string(),
-    });
+    let days = calendar
+        .days_of(year)
+        .into_iter()
+        .map(|(day, origin)| CalendarDay {
+            date: day.date.to_string(),
+            name: day.name,
+            is_off_day: day.is_off_day,
+            origin: origin.to_string(),
+        });
     Json(Calendar {
         year,
         is_known: calendar.covers(year),
         days: days.collect(),
-        missing_years: import_calendar::warnings(&app, now).into_iter().map(yuezhi_domain::CalendarWarning::year).collect(),
+        missing_years: import_calendar::warnings(&app, now)
+            .into_iter()
+            .map(yuezhi_domain::CalendarWarning::year)
+            .collect(),
     })
 }
 
@@ -78,7 +88,10 @@ pub struct CalendarImport {
 
 /// The form of a calendar import.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "describes a multipart form in the reference; the form itself is read by name")]
+#[expect(
+    dead_code,
+    reason = "describes a multipart form in the reference; the form itself is read by name"
+)]
 struct CalendarForm {
     /// JSON of an official year or of company days, or iCalendar.
     #[schema(value_type = String, format = Binary)]
@@ -90,13 +103,25 @@ struct CalendarForm {
     post, path = "/api/v1/calendar/import", tag = "calendar", operation_id = "import_calendar",
     request_body(content = CalendarForm, content_type = "multipart/form-data"), responses((status = 200, body = CalendarImport))
 )]
-async fn import(State(app): State<App>, caller: Caller, mut form: Form) -> Result<Json<CalendarImport>, ApiError> {
+async fn import(
+    State(app): State<App>,
+    caller: Caller,
+    mut form: Form,
+) -> Result<Json<CalendarImport>, ApiError> {
     let file = form.file("file", "calendar_file_missing")?;
     form.end()?;
     let text = String::from_utf8(file.bytes.to_vec())
         .map_err(|error| Refusal::invalid("file", "calendar_bad").with("detail", error))?;
-    Ok(Json(match import_calendar::import(&app, caller.actor, &text).await? {
-        Imported::Year(year) => CalendarImport { year: Some(year), company_days: None },
-        Imported::CompanyDays(days) => CalendarImport { year: None, company_days: Some(days) },
-    }))
+    Ok(Json(
+        match import_calendar::import(&app, caller.actor, &text).await? {
+            Imported::Year(year) => CalendarImport {
+                year: Some(year),
+                company_days: None,
+            },
+            Imported::CompanyDays(days) => CalendarImport {
+                year: None,
+                company_days: Some(days),
+            },
+        },
+    ))
 }

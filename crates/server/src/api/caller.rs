@@ -41,7 +41,11 @@ pub async fn authenticate(State(app): State<App>, mut request: Request, next: Ne
         Some(token) => of_token(&app, token).await,
         None => of_cookie(&app, headers).await,
     };
-    let refused = if headers.contains_key(header::AUTHORIZATION) { "token_refused" } else { "token_needed" };
+    let refused = if headers.contains_key(header::AUTHORIZATION) {
+        "token_refused"
+    } else {
+        "token_needed"
+    };
     match actor {
         Ok(Some(actor)) => {
             let caller = Caller {
@@ -61,7 +65,11 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?;
     let text = value.to_str().unwrap_or_default();
     let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
-    Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
+    Some(if scheme.eq_ignore_ascii_case("bearer") {
+        token.trim()
+    } else {
+        ""
+    })
 }
 
 async fn of_token(app: &App, token: &str) -> Result<Option<Actor>, ActionError> {
@@ -73,13 +81,20 @@ async fn of_token(app: &App, token: &str) -> Result<Option<Actor>, ActionError> 
 
 async fn of_cookie(app: &App, headers: &HeaderMap) -> Result<Option<Actor>, ActionError> {
     let jar = CookieJar::from_headers(headers);
-    let Some(cookie) = jar.get(CONSOLE_COOKIE) else { return Ok(None) };
+    let Some(cookie) = jar.get(CONSOLE_COOKIE) else {
+        return Ok(None);
+    };
     let account = sign_in::account_of(app, cookie.value()).await?;
-    Ok(account.map(|account| Actor::Account { no: account.no, login: account.login }))
+    Ok(account.map(|account| Actor::Account {
+        no: account.no,
+        login: account.login,
+    }))
 }
 
 fn is_command_line(headers: &HeaderMap) -> bool {
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    let agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|agent| agent.to_str().ok());
     agent.is_some_and(|agent| agent.starts_with(COMMAND_LINE_AGENT))
 }
 
@@ -87,7 +102,11 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Self::Rejection> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| sign_in_needed("token_needed"))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or_else(|| sign_in_needed("token_needed"))
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::{Json, extract::{Path, State}, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,7 +19,10 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_channels)).routes(routes!(resume_channel)).routes(routes!(retry_channel))
+    OpenApiRouter::new()
+        .routes(routes!(list_channels))
+        .routes(routes!(resume_channel))
+        .routes(routes!(retry_channel))
 }
 
 /// One way out to people.
@@ -50,13 +57,25 @@ async fn list_channels(State(app): State<App>) -> Result<Json<Page<Channel>>, Ap
         .await?;
     let mut channels: BTreeMap<String, Channel> = BTreeMap::new();
     for channel in app.channels().lanes() {
-        let shown = Channel { is_personal: channel.limits().personal, is_configured: true, ..empty(channel.lane(), channel.kind().as_str()) };
+        let shown = Channel {
+            is_personal: channel.limits().personal,
+            is_configured: true,
+            ..empty(channel.lane(), channel.kind().as_str())
+        };
         channels.insert(shown.name.clone(), shown);
     }
     for lane in lanes {
-        let shown = channels.entry(lane.name.clone()).or_insert_with(|| empty(&lane.name, &lane.kind));
+        let shown = channels
+            .entry(lane.name.clone())
+            .or_insert_with(|| empty(&lane.name, &lane.kind));
         let held_until = lane.held_until.filter(|until| *until > now);
-        let state = if lane.stopped_at.is_some() { "stopped" } else if held_until.is_some() { "held" } else { "open" };
+        let state = if lane.stopped_at.is_some() {
+            "stopped"
+        } else if held_until.is_some() {
+            "held"
+        } else {
+            "open"
+        };
         state.clone_into(&mut shown.state);
         if state != "open" {
             shown.held_until = held_until.map(|at| at.to_string());
@@ -67,10 +86,15 @@ async fn list_channels(State(app): State<App>) -> Result<Json<Page<Channel>>, Ap
     }
     for count in counts {
         if let Some(channel) = channels.get_mut(&count.lane) {
-            channel.deliveries.insert(count.state.to_string(), count.count);
+            channel
+                .deliveries
+                .insert(count.state.to_string(), count.count);
         }
     }
-    Ok(Json(Page { items: channels.into_values().collect(), next: None }))
+    Ok(Json(Page {
+        items: channels.into_values().collect(),
+        next: None,
+    }))
 }
 
 fn empty(name: &str, kind: &str) -> Channel {
@@ -90,7 +114,11 @@ fn empty(name: &str, kind: &str) -> Channel {
 
 /// Open a channel that is held or has stopped.
 #[utoipa::path(post, path = "/api/v1/channels/{name}/resumption", tag = "channels", params(("name" = String, Path)), responses((status = 202)))]
-async fn resume_channel(State(app): State<App>, caller: Caller, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
+async fn resume_channel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
     retry_delivery::resume_lane(&app, caller.actor, &name).await?;
     Ok(StatusCode::ACCEPTED)
 }
@@ -103,8 +131,11 @@ pub struct Retried {
 
 /// Send every failed delivery of a channel again.
 #[utoipa::path(post, path = "/api/v1/channels/{name}/retry", tag = "channels", params(("name" = String, Path)), responses((status = 202, body = Retried)))]
-async fn retry_channel(State(app): State<App>, caller: Caller, Path(name): Path<String>) -> Result<(StatusCode, Json<Retried>), ApiError> {
+async fn retry_channel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<(StatusCode, Json<Retried>), ApiError> {
     let retried = retry_delivery::retry_lane(&app, caller.actor, &name).await?;
     Ok((StatusCode::ACCEPTED, Json(Retried { retried })))
 }
-

@@ -1,6 +1,10 @@
 //! `/deliveries`: the queue, with what failed and why.
 
-use axum::{Json, extract::{Path, State}, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -91,24 +95,47 @@ struct DeliveryQuery {
 
 /// Deliveries, newest first.
 #[utoipa::path(get, path = "/api/v1/deliveries", tag = "deliveries", params(DeliveryQuery), responses((status = 200, body = Page<Delivery>)))]
-async fn list_deliveries(State(app): State<App>, Ask(query): Ask<DeliveryQuery>) -> Result<Json<Page<Delivery>>, ApiError> {
+async fn list_deliveries(
+    State(app): State<App>,
+    Ask(query): Ask<DeliveryQuery>,
+) -> Result<Json<Page<Delivery>>, ApiError> {
     let window = Window::of(query.after.as_deref(), query.limit)?;
     let state: Option<DeliveryState> = word("state", query.state.as_deref())?;
-    let notice: Option<NoticeId> = query.notice.as_deref().map(|text| id(text, "notice_unknown")).transpose()?;
+    let notice: Option<NoticeId> = query
+        .notice
+        .as_deref()
+        .map(|text| id(text, "notice_unknown"))
+        .transpose()?;
     let rows = app
         .db
         .read(move |tx| {
-            let notice_no = notice.as_ref().map(|notice| super::notices::find(tx, notice)).transpose()?.map(|n| n.no);
+            let notice_no = notice
+                .as_ref()
+                .map(|notice| super::notices::find(tx, notice))
+                .transpose()?
+                .map(|n| n.no);
             let person_no = match &query.staff_no {
                 None => None,
                 Some(staff_no) => {
                     let person = yuezhi_store::people::by_staff_no(tx, staff_no)?;
-                    let unknown = || Refusal::invalid("staff_no", "person_unknown").with("staff_no", staff_no);
+                    let unknown = || {
+                        Refusal::invalid("staff_no", "person_unknown").with("staff_no", staff_no)
+                    };
                     Some(person.ok_or_else(unknown)?.no)
                 }
             };
-            let filter = DeliveryFilter { lane: query.channel.clone(), state, notice_no, person_no };
-            Ok::<_, ActionError>(deliveries::list(tx, &filter, window.after, window.to_ask())?)
+            let filter = DeliveryFilter {
+                lane: query.channel.clone(),
+                state,
+                notice_no,
+                person_no,
+            };
+            Ok::<_, ActionError>(deliveries::list(
+                tx,
+                &filter,
+                window.after,
+                window.to_ask(),
+            )?)
         })
         .await?;
     Ok(Json(window.page(rows, |row| row.delivery.no, shown)))
@@ -134,12 +161,16 @@ pub struct Attempt {
 
 /// One delivery.
 #[utoipa::path(get, path = "/api/v1/deliveries/{id}", tag = "deliveries", params(("id" = i64, Path)), responses((status = 200, body = DeliveryDetail)))]
-async fn get_delivery(State(app): State<App>, Path(delivery): Path<String>) -> Result<Json<DeliveryDetail>, ApiError> {
+async fn get_delivery(
+    State(app): State<App>,
+    Path(delivery): Path<String>,
+) -> Result<Json<DeliveryDetail>, ApiError> {
     let no: i64 = id(&delivery, "delivery_unknown")?;
     let (row, attempts) = app
         .db
         .read(move |tx| {
-            let delivery = deliveries::get(tx, no)?.ok_or_else(|| Refusal::not_found("delivery_unknown"))?;
+            let delivery =
+                deliveries::get(tx, no)?.ok_or_else(|| Refusal::not_found("delivery_unknown"))?;
             let person = yuezhi_store::people::get(tx, delivery.person_no)?;
             let notice = yuezhi_store::notices::get(tx, delivery.notice_no)?;
             let row = DeliveryRow {
@@ -157,12 +188,19 @@ async fn get_delivery(State(app): State<App>, Path(delivery): Path<String>) -> R
         error_code: attempt.error_code,
         error_detail: attempt.error_detail,
     });
-    Ok(Json(DeliveryDetail { delivery: shown(row), failed_attempts: failed_attempts.collect() }))
+    Ok(Json(DeliveryDetail {
+        delivery: shown(row),
+        failed_attempts: failed_attempts.collect(),
+    }))
 }
 
 /// Send a failed delivery again, now.
 #[utoipa::path(post, path = "/api/v1/deliveries/{id}/retry", tag = "deliveries", operation_id = "retry_delivery", params(("id" = i64, Path)), responses((status = 202)))]
-async fn retry(State(app): State<App>, caller: Caller, Path(delivery): Path<String>) -> Result<StatusCode, ApiError> {
+async fn retry(
+    State(app): State<App>,
+    caller: Caller,
+    Path(delivery): Path<String>,
+) -> Result<StatusCode, ApiError> {
     let no: i64 = id(&delivery, "delivery_unknown")?;
     retry_delivery::retry(&app, caller.actor, no).await?;
     Ok(StatusCode::ACCEPTED)

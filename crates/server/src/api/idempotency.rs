@@ -41,12 +41,18 @@ pub struct Keys {
 
 impl Keys {
     pub fn new(app: App) -> Self {
-        Self { app, at_work: Arc::default() }
+        Self {
+            app,
+            at_work: Arc::default(),
+        }
     }
 
     fn begin(&self, key: &str) -> Option<AtWork> {
         let mut at_work = self.at_work.lock().unwrap_or_else(PoisonError::into_inner);
-        at_work.insert(key.to_owned()).then(|| AtWork { keys: Arc::clone(&self.at_work), key: key.to_owned() })
+        at_work.insert(key.to_owned()).then(|| AtWork {
+            keys: Arc::clone(&self.at_work),
+            key: key.to_owned(),
+        })
     }
 }
 
@@ -58,7 +64,10 @@ struct AtWork {
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+        self.keys
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.key);
     }
 }
 
@@ -76,10 +85,15 @@ pub async fn remember(State(keys): State<Keys>, request: Request, next: Next) ->
 async fn once(keys: &Keys, request: Request, next: Next) -> Result<Response, ApiError> {
     let (parts, body) = request.into_parts();
     let key = key_of(&parts)?;
-    let limit = usize::try_from(keys.app.max_upload_bytes()).unwrap_or(usize::MAX).saturating_add(4 * 1024 * 1024);
-    let body = to_bytes(body, limit)
-        .await
-        .map_err(|_| ApiError::Protocol(StatusCode::PAYLOAD_TOO_LARGE, Box::new(Refusal::conflict("body_too_large"))))?;
+    let limit = usize::try_from(keys.app.max_upload_bytes())
+        .unwrap_or(usize::MAX)
+        .saturating_add(4 * 1024 * 1024);
+    let body = to_bytes(body, limit).await.map_err(|_| {
+        ApiError::Protocol(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Box::new(Refusal::conflict("body_too_large")),
+        )
+    })?;
     let hash = request_hash(&parts, &body);
     let Some(_at_work) = keys.begin(&key) else {
         return Err(Refusal::conflict("idempotency_at_work").into());
@@ -92,25 +106,42 @@ async fn once(keys: &Keys, request: Request, next: Next) -> Result<Response, Api
         return Ok(response);
     }
     let (parts, body) = response.into_parts();
-    let body = to_bytes(body, LONGEST_ANSWER).await.map_err(ActionError::internal)?;
+    let body = to_bytes(body, LONGEST_ANSWER)
+        .await
+        .map_err(ActionError::internal)?;
     put(&keys.app, key, hash, parts.status, &body).await?;
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 /// Caller, route and key: another caller's or route's key is another key.
 fn key_of(parts: &Parts) -> Result<String, ApiError> {
-    let value = parts.headers.get(HEADER).and_then(|v| v.to_str().ok()).map(str::trim).unwrap_or_default();
+    let value = parts
+        .headers
+        .get(HEADER)
+        .and_then(|v| v.to_str().ok())
+        .map(str::trim)
+        .unwrap_or_default();
     if value.is_empty() || value.len() > 200 {
         return Err(Refusal::invalid("Idempotency-Key", "idempotency_key_bad").into());
     }
-    let caller = parts.extensions.get::<Caller>().map(|caller| caller.actor.to_string()).unwrap_or_default();
+    let caller = parts
+        .extensions
+        .get::<Caller>()
+        .map(|caller| caller.actor.to_string())
+        .unwrap_or_default();
     Ok(format!("{caller} {} {value}", parts.uri.path()))
 }
 
 /// A multipart body carries a boundary that is new every time: it is taken out before hashing.
 fn request_hash(parts: &Parts, body: &Bytes) -> String {
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let boundary = kind.split_once("boundary=").map(|(_, b)| b.split(';').next().unwrap_or(b).trim_matches('"'));
+    let kind = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    let boundary = kind
+        .split_once("boundary=")
+        .map(|(_, b)| b.split(';').next().unwrap_or(b).trim_matches('"'));
     let mut hash = Sha256::new();
     hash.update(parts.uri.query().unwrap_or_default());
     hash.update([0]);
@@ -140,23 +171,45 @@ fn without(body: &[u8], mark: &[u8], mut piece: impl FnMut(&[u8])) {
 
 async fn remembered(app: &App, key: &str, hash: &str) -> Result<Option<Response>, ApiError> {
     let wanted = key.to_owned();
-    let found = app.db.read(move |tx| Ok::<_, ActionError>(idempotency::get(tx, &wanted)?)).await?;
+    let found = app
+        .db
+        .read(move |tx| Ok::<_, ActionError>(idempotency::get(tx, &wanted)?))
+        .await?;
     let Some(kept) = found else { return Ok(None) };
     if kept.request_hash != hash {
         return Err(Refusal::conflict("idempotency_reused").into());
     }
     let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
     let mut response = (status, kept.body).into_response();
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+        .headers_mut()
+        .insert(REPLAYED, HeaderValue::from_static("true"));
     Ok(Some(response))
 }
 
-async fn put(app: &App, key: String, hash: String, status: StatusCode, body: &Bytes) -> Result<(), ApiError> {
+async fn put(
+    app: &App,
+    key: String,
+    hash: String,
+    status: StatusCode,
+    body: &Bytes,
+) -> Result<(), ApiError> {
     let now = app.now();
     let body = String::from_utf8(body.to_vec()).map_err(ActionError::internal)?;
-    let kept = idempotency::Kept { request_hash: hash, status: status.as_u16(), body, created_at: now };
-    let first = app.db.write(move |tx| Ok::<_, ActionError>(idempotency::put(tx, &key, &kept)?)).await?;
+    let kept = idempotency::Kept {
+        request_hash: hash,
+        status: status.as_u16(),
+        body,
+        created_at: now,
+    };
+    let first = app
+        .db
+        .write(move |tx| Ok::<_, ActionError>(idempotency::put(tx, &key, &kept)?))
+        .await?;
     if !first {
         tracing::warn!("two nodes answered requests with the same Idempotency-Key");
     }
@@ -170,10 +223,16 @@ mod tests {
     fn hash(boundary: &str, body: &str) -> String {
         let request = Request::builder()
             .uri("/api/v1/versions?dry_run=true")
-            .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={boundary}"))
+            .header(
+                header::CONTENT_TYPE,
+                format!("multipart/form-data; boundary={boundary}"),
+            )
             .body(Body::empty())
             .unwrap();
-        request_hash(&request.into_parts().0, &Bytes::from(body.replace('@', boundary)))
+        request_hash(
+            &request.into_parts().0,
+            &Bytes::from(body.replace('@', boundary)),
+        )
     }
 
     #[test]
@@ -187,6 +246,9 @@ mod tests {
     fn what_stands_between_the_marks_is_kept() {
         let mut pieces = Vec::new();
         without(b"ab--cd--", b"--", |piece| pieces.push(piece.to_vec()));
-        assert_eq!(pieces, [b"ab".to_vec(), vec![0], b"cd".to_vec(), vec![0], Vec::new()]);
+        assert_eq!(
+            pieces,
+            [b"ab".to_vec(), vec![0], b"cd".to_vec(), vec![0], Vec::new()]
+        );
     }
 }

@@ -62,11 +62,22 @@ impl Window {
     }
 
     /// A page out of `rows` asked for with [`Window::to_ask`]; `no` is the cursor of a row.
-    pub fn page<R, T>(self, mut rows: Vec<R>, no: impl Fn(&R) -> i64, show: impl FnMut(R) -> T) -> Page<T> {
+    pub fn page<R, T>(
+        self,
+        mut rows: Vec<R>,
+        no: impl Fn(&R) -> i64,
+        show: impl FnMut(R) -> T,
+    ) -> Page<T> {
         let more = rows.len() > self.limit;
         rows.truncate(self.limit);
-        let next = rows.last().filter(|_| more).map(|last| no(last).to_string());
-        Page { items: rows.into_iter().map(show).collect(), next }
+        let next = rows
+            .last()
+            .filter(|_| more)
+            .map(|last| no(last).to_string());
+        Page {
+            items: rows.into_iter().map(show).collect(),
+            next,
+        }
     }
 }
 
@@ -81,13 +92,23 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|t| t.to_str().ok()).unwrap_or_default();
-        let is_json = kind.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json"));
+        let kind = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .and_then(|t| t.to_str().ok())
+            .unwrap_or_default();
+        let is_json = kind
+            .split(';')
+            .next()
+            .is_some_and(|t| t.trim().eq_ignore_ascii_case("application/json"));
         let bytes = Bytes::from_request(request, app)
             .await
             .map_err(|_| protocol(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"))?;
         if !is_json && !bytes.is_empty() {
-            return Err(protocol(StatusCode::UNSUPPORTED_MEDIA_TYPE, "body_not_json"));
+            return Err(protocol(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "body_not_json",
+            ));
         }
         if bytes.len() > LONGEST_BODY {
             return Err(protocol(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"));
@@ -107,7 +128,11 @@ fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let value = serde_ignored::deserialize(&mut reader, |path| unknown.push(path.to_string()))
         .and_then(|value| reader.end().map(|()| value))
         .map_err(|error| Refusal::new(RefusalKind::Invalid, "body_bad").with("detail", error))?;
-    if unknown.is_empty() { Ok(value) } else { Err(unknown_fields(unknown)) }
+    if unknown.is_empty() {
+        Ok(value)
+    } else {
+        Err(unknown_fields(unknown))
+    }
 }
 
 /// The refusal of members or parameters nobody knows.
@@ -128,16 +153,22 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Ask<T> {
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, Self::Rejection> {
         let read = Query::<T>::try_from_uri(&parts.uri);
-        read.map(|Query(query)| Self(query)).map_err(|rejection| query_refusal(&rejection.body_text()))
+        read.map(|Query(query)| Self(query))
+            .map_err(|rejection| query_refusal(&rejection.body_text()))
     }
 }
 
 /// serde names the unknown parameter in backticks.
 fn query_refusal(words: &str) -> ApiError {
-    let named = words.split_once("unknown field `").and_then(|(_, rest)| rest.split_once('`')).map(|(name, _)| name);
+    let named = words
+        .split_once("unknown field `")
+        .and_then(|(_, rest)| rest.split_once('`'))
+        .map(|(name, _)| name);
     match named {
         Some(name) => unknown_fields(vec![name.to_owned()]),
-        None => Refusal::new(RefusalKind::Invalid, "query_bad").with("detail", words).into(),
+        None => Refusal::new(RefusalKind::Invalid, "query_bad")
+            .with("detail", words)
+            .into(),
     }
 }
 
@@ -153,7 +184,10 @@ where
 {
     text.map(str::trim)
         .filter(|text| !text.is_empty())
-        .map(|text| text.parse().map_err(|error: T::Err| Refusal::invalid(field, "word_bad").with("detail", error)))
+        .map(|text| {
+            text.parse()
+                .map_err(|error: T::Err| Refusal::invalid(field, "word_bad").with("detail", error))
+        })
         .transpose()
 }
 
@@ -188,7 +222,9 @@ mod tests {
     #[test]
     fn a_member_nobody_knows_is_refused_by_name() {
         let error = read_json::<Sample>(br#"{"reason":"x","resaon":1}"#).unwrap_err();
-        let ApiError::Fields(fields) = error else { panic!("{error:?}") };
+        let ApiError::Fields(fields) = error else {
+            panic!("{error:?}")
+        };
         assert!(fields.iter().any(|field| field.field == "resaon"));
     }
 
@@ -202,7 +238,9 @@ mod tests {
     fn an_unknown_parameter_is_refused_by_name() {
         let uri = "http://x/?limit=3&sate=due".parse().unwrap();
         let words = Query::<Paging>::try_from_uri(&uri).unwrap_err().body_text();
-        let ApiError::Fields(fields) = query_refusal(&words) else { panic!("{words}") };
+        let ApiError::Fields(fields) = query_refusal(&words) else {
+            panic!("{words}")
+        };
         assert_eq!(fields[0].field, "sate");
     }
 
@@ -211,7 +249,9 @@ mod tests {
         let window = Window::of(None, Some(2)).unwrap();
         let page = window.page(vec![1_i64, 2, 3], |n| *n, |n| n);
         assert_eq!((page.items.len(), page.next.as_deref()), (2, Some("2")));
-        let last = Window::of(Some("2"), Some(2)).unwrap().page(vec![3_i64], |n| *n, |n| n);
+        let last = Window::of(Some("2"), Some(2))
+            .unwrap()
+            .page(vec![3_i64], |n| *n, |n| n);
         assert_eq!(last.next, None);
         assert!(Window::of(Some("x"), None).is_err());
         assert!(Window::of(None, Some(0)).is_err());

@@ -38,7 +38,14 @@ pub async fn metrics(State(app): State<App>) -> Response {
     match counted(&app).await {
         Ok(counted) => {
             let text = text(&counted, &app.db.stats(), app.now());
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+            (
+                [(
+                    header::CONTENT_TYPE,
+                    "text/plain; version=0.0.4; charset=utf-8",
+                )],
+                text,
+            )
+                .into_response()
         }
         Err(error) => {
             tracing::error!(%error, "the metrics could not be read");
@@ -52,8 +59,15 @@ async fn counted(app: &App) -> Result<Counted, ActionError> {
         .read(|tx| {
             let mut nos = Vec::new();
             for state in [NoticeState::Expanding, NoticeState::Open] {
-                let filter = NoticeFilter { state: Some(state), policy_no: None };
-                nos.extend(notices::list(tx, &filter, 0, MOST_NOTICES)?.into_iter().map(|row| row.notice.no));
+                let filter = NoticeFilter {
+                    state: Some(state),
+                    policy_no: None,
+                };
+                nos.extend(
+                    notices::list(tx, &filter, 0, MOST_NOTICES)?
+                        .into_iter()
+                        .map(|row| row.notice.no),
+                );
             }
             let totals = progress::totals_of(tx, &nos)?;
             Ok(Counted {
@@ -88,51 +102,150 @@ impl Text {
 
 fn text(counted: &Counted, stats: &Stats, now: UnixMillis) -> String {
     let mut out = Text(String::with_capacity(4096));
-    out.head("yuezhi_deliveries", "gauge", "Deliveries by channel and state.");
+    out.head(
+        "yuezhi_deliveries",
+        "gauge",
+        "Deliveries by channel and state.",
+    );
     for count in &counted.deliveries {
         let channel = label(&count.lane);
-        out.line(format_args!("yuezhi_deliveries{{channel=\"{channel}\",state=\"{}\"}} {}", count.state, count.count));
+        out.line(format_args!(
+            "yuezhi_deliveries{{channel=\"{channel}\",state=\"{}\"}} {}",
+            count.state, count.count
+        ));
     }
-    out.head("yuezhi_channel_open", "gauge", "1 while a channel takes messages, 0 while it is held or stopped.");
+    out.head(
+        "yuezhi_channel_open",
+        "gauge",
+        "1 while a channel takes messages, 0 while it is held or stopped.",
+    );
     for lane in &counted.lanes {
         let is_open = i32::from(lane.is_open(now));
-        out.line(format_args!("yuezhi_channel_open{{channel=\"{}\"}} {is_open}", label(&lane.name)));
+        out.line(format_args!(
+            "yuezhi_channel_open{{channel=\"{}\"}} {is_open}",
+            label(&lane.name)
+        ));
     }
-    let late = counted.next_due_at.map_or(0.0, |due| now.since(due).as_secs_f64());
-    out.one("yuezhi_oldest_due_delivery_seconds", "gauge", "How long the oldest due delivery has been waiting.", late);
-    out.one("yuezhi_open_notices", "gauge", "Notices that are open.", counted.open_notices);
-    out.head("yuezhi_obligations", "gauge", "Obligations of open notices by state.");
-    out.line(format_args!("yuezhi_obligations{{state=\"pending\"}} {}", counted.pending));
-    out.line(format_args!("yuezhi_obligations{{state=\"acknowledged\"}} {}", counted.acknowledged));
+    let late = counted
+        .next_due_at
+        .map_or(0.0, |due| now.since(due).as_secs_f64());
+    out.one(
+        "yuezhi_oldest_due_delivery_seconds",
+        "gauge",
+        "How long the oldest due delivery has been waiting.",
+        late,
+    );
+    out.one(
+        "yuezhi_open_notices",
+        "gauge",
+        "Notices that are open.",
+        counted.open_notices,
+    );
+    out.head(
+        "yuezhi_obligations",
+        "gauge",
+        "Obligations of open notices by state.",
+    );
+    out.line(format_args!(
+        "yuezhi_obligations{{state=\"pending\"}} {}",
+        counted.pending
+    ));
+    out.line(format_args!(
+        "yuezhi_obligations{{state=\"acknowledged\"}} {}",
+        counted.acknowledged
+    ));
     of_database(&mut out, stats);
     out.0
 }
 
 fn of_database(out: &mut Text, stats: &Stats) {
-    out.head("yuezhi_db_waiting", "gauge", "Transactions waiting for their turn on this node.");
-    out.line(format_args!("yuezhi_db_waiting{{kind=\"write\"}} {}", stats.writes_waiting));
-    out.line(format_args!("yuezhi_db_waiting{{kind=\"read\"}} {}", stats.reads_waiting));
-    out.one("yuezhi_db_writes_total", "counter", "Write transactions committed.", stats.writes);
-    out.one("yuezhi_db_write_errors_total", "counter", "Write transactions rolled back.", stats.write_errors);
-    out.one("yuezhi_db_reads_total", "counter", "Read transactions.", stats.reads);
-    out.one("yuezhi_db_reruns_total", "counter", "Transactions run again after a collision.", stats.reruns);
-    out.one("yuezhi_db_reconnects_total", "counter", "Connections made anew.", stats.reconnects);
-    out.one("yuezhi_db_panics_total", "counter", "Transactions that panicked.", stats.panics);
-    out.one("yuezhi_db_largest_batch", "gauge", "Most write transactions that shared one commit.", stats.largest_batch);
-    out.head("yuezhi_db_commit_seconds", "histogram", "Duration of durable commits.");
+    out.head(
+        "yuezhi_db_waiting",
+        "gauge",
+        "Transactions waiting for their turn on this node.",
+    );
+    out.line(format_args!(
+        "yuezhi_db_waiting{{kind=\"write\"}} {}",
+        stats.writes_waiting
+    ));
+    out.line(format_args!(
+        "yuezhi_db_waiting{{kind=\"read\"}} {}",
+        stats.reads_waiting
+    ));
+    out.one(
+        "yuezhi_db_writes_total",
+        "counter",
+        "Write transactions committed.",
+        stats.writes,
+    );
+    out.one(
+        "yuezhi_db_write_errors_total",
+        "counter",
+        "Write transactions rolled back.",
+        stats.write_errors,
+    );
+    out.one(
+        "yuezhi_db_reads_total",
+        "counter",
+        "Read transactions.",
+        stats.reads,
+    );
+    out.one(
+        "yuezhi_db_reruns_total",
+        "counter",
+        "Transactions run again after a collision.",
+        stats.reruns,
+    );
+    out.one(
+        "yuezhi_db_reconnects_total",
+        "counter",
+        "Connections made anew.",
+        stats.reconnects,
+    );
+    out.one(
+        "yuezhi_db_panics_total",
+        "counter",
+        "Transactions that panicked.",
+        stats.panics,
+    );
+    out.one(
+        "yuezhi_db_largest_batch",
+        "gauge",
+        "Most write transactions that shared one commit.",
+        stats.largest_batch,
+    );
+    out.head(
+        "yuezhi_db_commit_seconds",
+        "histogram",
+        "Duration of durable commits.",
+    );
     let mut sum = 0;
     for (end, count) in COMMIT_BUCKETS_MICROS.iter().zip(stats.commit_buckets) {
         sum += count;
-        out.line(format_args!("yuezhi_db_commit_seconds_bucket{{le=\"{}\"}} {sum}", *end as f64 / 1e6));
+        out.line(format_args!(
+            "yuezhi_db_commit_seconds_bucket{{le=\"{}\"}} {sum}",
+            *end as f64 / 1e6
+        ));
     }
-    out.line(format_args!("yuezhi_db_commit_seconds_bucket{{le=\"+Inf\"}} {}", stats.commits));
-    out.line(format_args!("yuezhi_db_commit_seconds_sum {}", stats.commit_micros as f64 / 1e6));
-    out.line(format_args!("yuezhi_db_commit_seconds_count {}", stats.commits));
+    out.line(format_args!(
+        "yuezhi_db_commit_seconds_bucket{{le=\"+Inf\"}} {}",
+        stats.commits
+    ));
+    out.line(format_args!(
+        "yuezhi_db_commit_seconds_sum {}",
+        stats.commit_micros as f64 / 1e6
+    ));
+    out.line(format_args!(
+        "yuezhi_db_commit_seconds_count {}",
+        stats.commits
+    ));
 }
 
 /// A label's value as the format wants it.
 fn label(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    text.replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 #[cfg(test)]
@@ -142,7 +255,11 @@ mod tests {
     #[test]
     fn every_line_is_a_comment_or_a_sample_and_every_sample_has_a_type() {
         let counted = Counted {
-            deliveries: vec![LaneCount { lane: "robot:\"x\"".to_owned(), state: yuezhi_domain::DeliveryState::Due, count: 3 }],
+            deliveries: vec![LaneCount {
+                lane: "robot:\"x\"".to_owned(),
+                state: yuezhi_domain::DeliveryState::Due,
+                count: 3,
+            }],
             lanes: Vec::new(),
             next_due_at: None,
             open_notices: 1,
@@ -153,9 +270,19 @@ mod tests {
         assert!(text.contains("yuezhi_deliveries{channel=\"robot:\\\"x\\\"\",state=\"due\"} 3"));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let name = line.split(['{', ' ']).next().unwrap();
-            let base = name.trim_end_matches("_bucket").trim_end_matches("_sum").trim_end_matches("_count");
-            assert!(text.contains(&format!("# TYPE {name} ")) || text.contains(&format!("# TYPE {base} ")), "{line}");
-            assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
+            let base = name
+                .trim_end_matches("_bucket")
+                .trim_end_matches("_sum")
+                .trim_end_matches("_count");
+            assert!(
+                text.contains(&format!("# TYPE {name} "))
+                    || text.contains(&format!("# TYPE {base} ")),
+                "{line}"
+            );
+            assert!(
+                line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(),
+                "{line}"
+            );
         }
     }
 }

@@ -39,10 +39,22 @@ use crate::app::App;
 pub fn routes(app: &App) -> Router<App> {
     let (resources, _) = resources().split_for_parts();
     let resources = resources
-        .route("/api/v1/{*unknown}", axum::routing::any(problem::unknown_resource))
-        .layer(middleware::from_fn_with_state(idempotency::Keys::new(app.clone()), idempotency::remember))
-        .layer(middleware::from_fn_with_state(app.clone(), caller::authenticate))
-        .layer(middleware::from_fn_with_state(app.clone(), problem::localise));
+        .route(
+            "/api/v1/{*unknown}",
+            axum::routing::any(problem::unknown_resource),
+        )
+        .layer(middleware::from_fn_with_state(
+            idempotency::Keys::new(app.clone()),
+            idempotency::remember,
+        ))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            caller::authenticate,
+        ))
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            problem::localise,
+        ));
     Router::new()
         .merge(resources)
         .route("/api", get(reference::page))

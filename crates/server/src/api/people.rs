@@ -1,6 +1,9 @@
 //! `/people`: the directory as it stands here, and its import.
 
-use axum::{Json, extract::{Path, State}};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -23,7 +26,10 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_people)).routes(routes!(get_person)).routes(routes!(import))
+    OpenApiRouter::new()
+        .routes(routes!(list_people))
+        .routes(routes!(get_person))
+        .routes(routes!(import))
 }
 
 /// Somebody of the directory.
@@ -65,14 +71,21 @@ pub struct PeopleQuery {
 
 /// People, in the order they came in.
 #[utoipa::path(get, path = "/api/v1/people", tag = "people", params(PeopleQuery), responses((status = 200, body = Page<Person>)))]
-async fn list_people(State(app): State<App>, Ask(query): Ask<PeopleQuery>) -> Result<Json<Page<Person>>, ApiError> {
+async fn list_people(
+    State(app): State<App>,
+    Ask(query): Ask<PeopleQuery>,
+) -> Result<Json<Page<Person>>, ApiError> {
     let window = Window::of(query.after.as_deref(), query.limit)?;
     let state = state(query.state.as_deref())?;
     let rows = app
         .db
         .read(move |tx| {
             let department_nos = departments::subtree(tx, query.department.as_deref())?;
-            let filter = PeopleFilter { department_nos, state, search: query.search.clone() };
+            let filter = PeopleFilter {
+                department_nos,
+                state,
+                search: query.search.clone(),
+            };
             Ok::<_, ActionError>(people::list(tx, &filter, window.after, window.to_ask())?)
         })
         .await?;
@@ -84,18 +97,24 @@ fn state(text: Option<&str>) -> Result<Option<PersonState>, Refusal> {
         "" => Ok(None),
         "active" => Ok(Some(PersonState::Active)),
         "left" => Ok(Some(PersonState::Left)),
-        other => Err(Refusal::invalid("state", "word_bad").with("detail", format!("\"{other}\"; active, left"))),
+        other => Err(Refusal::invalid("state", "word_bad")
+            .with("detail", format!("\"{other}\"; active, left"))),
     }
 }
 
 /// One person, by staff number.
 #[utoipa::path(get, path = "/api/v1/people/{staff_no}", tag = "people", params(("staff_no" = String, Path)), responses((status = 200, body = Person)))]
-async fn get_person(State(app): State<App>, Path(staff_no): Path<String>) -> Result<Json<Person>, ApiError> {
+async fn get_person(
+    State(app): State<App>,
+    Path(staff_no): Path<String>,
+) -> Result<Json<Person>, ApiError> {
     let person = app
         .db
         .read(move |tx| {
             let person = people::by_staff_no(tx, &staff_no)?;
-            person.ok_or_else(|| ActionError::from(Refusal::not_found("person_unknown").with("staff_no", &staff_no)))
+            person.ok_or_else(|| {
+                ActionError::from(Refusal::not_found("person_unknown").with("staff_no", &staff_no))
+            })
         })
         .await?;
     Ok(Json(shown(person)))
@@ -148,7 +167,10 @@ pub struct RowProblem {
 
 /// The form of an import.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "describes a multipart form in the reference; the form itself is read by name")]
+#[expect(
+    dead_code,
+    reason = "describes a multipart form in the reference; the form itself is read by name"
+)]
 struct ImportForm {
     /// CSV (UTF-8 or GB18030) or xlsx with a header row.
     #[schema(value_type = String, format = Binary)]
@@ -171,11 +193,21 @@ struct ImportQuery {
     post, path = "/api/v1/people/import", tag = "people", params(ImportQuery),
     request_body(content = ImportForm, content_type = "multipart/form-data"), responses((status = 200, body = Import))
 )]
-async fn import(State(app): State<App>, caller: Caller, Ask(query): Ask<ImportQuery>, mut form: Form) -> Result<Json<Import>, ApiError> {
+async fn import(
+    State(app): State<App>,
+    caller: Caller,
+    Ask(query): Ask<ImportQuery>,
+    mut form: Form,
+) -> Result<Json<Import>, ApiError> {
     let file = form.file("file", "people_file_missing")?;
     let close_missing = form.flag("close_missing")?;
     form.end()?;
-    let request = ImportRequest { actor: caller.actor, file, close_missing, dry_run: query.dry_run };
+    let request = ImportRequest {
+        actor: caller.actor,
+        file,
+        close_missing,
+        dry_run: query.dry_run,
+    };
     let report = import_people::import(&app, request).await?;
     Ok(Json(of_report(report, caller.texts)))
 }

@@ -1,6 +1,9 @@
 //! `/policies`: what there is, its versions.
 
-use axum::{Json, extract::{Path, State}};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -21,7 +24,10 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_policies)).routes(routes!(get_policy)).routes(routes!(list_policy_versions))
+    OpenApiRouter::new()
+        .routes(routes!(list_policies))
+        .routes(routes!(get_policy))
+        .routes(routes!(list_policy_versions))
 }
 
 /// A policy with its current version.
@@ -60,19 +66,29 @@ pub struct PolicyQuery {
 
 /// Policies, newest first.
 #[utoipa::path(get, path = "/api/v1/policies", tag = "policies", params(PolicyQuery), responses((status = 200, body = Page<Policy>)))]
-async fn list_policies(State(app): State<App>, Ask(query): Ask<PolicyQuery>) -> Result<Json<Page<Policy>>, ApiError> {
+async fn list_policies(
+    State(app): State<App>,
+    Ask(query): Ask<PolicyQuery>,
+) -> Result<Json<Page<Policy>>, ApiError> {
     let window = Window::of(query.after.as_deref(), query.limit)?;
-    let filter = PolicyFilter { search: query.search };
+    let filter = PolicyFilter {
+        search: query.search,
+    };
     let rows = app
         .db
-        .read(move |tx| Ok::<_, ActionError>(policies::list(tx, &filter, window.after, window.to_ask())?))
+        .read(move |tx| {
+            Ok::<_, ActionError>(policies::list(tx, &filter, window.after, window.to_ask())?)
+        })
         .await?;
     Ok(Json(window.page(rows, |row| row.no, shown)))
 }
 
 /// One policy.
 #[utoipa::path(get, path = "/api/v1/policies/{slug}", tag = "policies", params(("slug" = String, Path)), responses((status = 200, body = Policy)))]
-async fn get_policy(State(app): State<App>, Path(slug): Path<String>) -> Result<Json<Policy>, ApiError> {
+async fn get_policy(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+) -> Result<Json<Policy>, ApiError> {
     let row = app
         .db
         .read(move |tx| {
@@ -104,12 +120,18 @@ async fn get_policy(State(app): State<App>, Path(slug): Path<String>) -> Result<
 
 /// The versions of a policy, newest first.
 #[utoipa::path(get, path = "/api/v1/policies/{slug}/versions", tag = "policies", params(("slug" = String, Path)), responses((status = 200, body = Page<Version>)))]
-async fn list_policy_versions(State(app): State<App>, Path(slug): Path<String>) -> Result<Json<Page<Version>>, ApiError> {
+async fn list_policy_versions(
+    State(app): State<App>,
+    Path(slug): Path<String>,
+) -> Result<Json<Page<Version>>, ApiError> {
     let items = app
         .db
         .read(move |tx| {
             let policy = find(tx, &slug)?;
-            versions::list(tx, policy.no)?.into_iter().map(|version| super::versions::shown(tx, &policy, version)).collect()
+            versions::list(tx, policy.no)?
+                .into_iter()
+                .map(|version| super::versions::shown(tx, &policy, version))
+                .collect()
         })
         .await?;
     Ok(Json(Page { items, next: None }))
@@ -117,7 +139,11 @@ async fn list_policy_versions(State(app): State<App>, Path(slug): Path<String>) 
 
 /// The policy of this slug.
 pub fn find(tx: &mut Tx<'_>, slug: &str) -> Result<policies::Policy, ActionError> {
-    policies::by_slug(tx, slug)?.ok_or_else(|| Refusal::not_found("policy_unknown").with("slug", slug).into())
+    policies::by_slug(tx, slug)?.ok_or_else(|| {
+        Refusal::not_found("policy_unknown")
+            .with("slug", slug)
+            .into()
+    })
 }
 
 fn shown(policy: policies::PolicyRow) -> Policy {

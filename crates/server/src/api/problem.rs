@@ -114,7 +114,10 @@ impl ApiError {
             }
             Self::Action(ActionError::Internal(inside)) => internal(inside, texts),
             Self::Fields(fields) => {
-                let errors = fields.iter().map(|f| of_field(&f.field, &f.refusal, texts)).collect();
+                let errors = fields
+                    .iter()
+                    .map(|f| of_field(&f.field, &f.refusal, texts))
+                    .collect();
                 match fields.first() {
                     Some(first) => of_refusal(status, &first.refusal, errors, texts),
                     None => internal("a refusal without a field", texts),
@@ -125,10 +128,19 @@ impl ApiError {
 }
 
 fn of_field(field: &str, refusal: &Refusal, texts: Texts) -> ProblemField {
-    ProblemField { field: field.to_owned(), code: refusal.code.clone(), message: refusal.message(texts) }
+    ProblemField {
+        field: field.to_owned(),
+        code: refusal.code.clone(),
+        message: refusal.message(texts),
+    }
 }
 
-fn of_refusal(status: StatusCode, refusal: &Refusal, errors: Vec<ProblemField>, texts: Texts) -> Problem {
+fn of_refusal(
+    status: StatusCode,
+    refusal: &Refusal,
+    errors: Vec<ProblemField>,
+    texts: Texts,
+) -> Problem {
     Problem {
         kind: format!("urn:yuezhi:{}", refusal.code),
         title: title(status, texts),
@@ -142,15 +154,25 @@ fn of_refusal(status: StatusCode, refusal: &Refusal, errors: Vec<ProblemField>, 
 }
 
 fn internal(inside: &str, texts: Texts) -> Problem {
-    let number: String = hex::encode(Sha256::digest(inside.as_bytes())).chars().take(8).collect();
+    let number: String = hex::encode(Sha256::digest(inside.as_bytes()))
+        .chars()
+        .take(8)
+        .collect();
     tracing::error!(number, error = %inside, "a request of the API failed");
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    Problem { number: Some(number), ..of_refusal(status, &Refusal::conflict("internal"), Vec::new(), texts) }
+    Problem {
+        number: Some(number),
+        ..of_refusal(status, &Refusal::conflict("internal"), Vec::new(), texts)
+    }
 }
 
 fn title(status: StatusCode, texts: Texts) -> String {
     let key = format!("errors.title_{}", status.as_u16());
-    if texts.has(&key) { texts.get(&key).to_owned() } else { status.canonical_reason().unwrap_or_default().to_owned() }
+    if texts.has(&key) {
+        texts.get(&key).to_owned()
+    } else {
+        status.canonical_reason().unwrap_or_default().to_owned()
+    }
 }
 
 impl IntoResponse for ApiError {
@@ -166,11 +188,17 @@ impl IntoResponse for ApiError {
 pub async fn localise(State(app): State<App>, request: Request, next: Next) -> Response {
     let texts = Reader::from_headers(&app, request.headers()).texts;
     let mut response = next.run(request).await;
-    let error = response.extensions_mut().remove::<Arc<ApiError>>().or_else(|| of_bare_status(&response));
+    let error = response
+        .extensions_mut()
+        .remove::<Arc<ApiError>>()
+        .or_else(|| of_bare_status(&response));
     let Some(error) = error else { return response };
     let problem = error.problem(texts);
     let mut answer = (error.status(), Json(problem)).into_response();
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     answer.headers_mut().insert(
         header::CONTENT_LANGUAGE,
         HeaderValue::from_static(texts.language.as_str()),
@@ -186,7 +214,10 @@ pub async fn localise(State(app): State<App>, request: Request, next: Next) -> R
 /// Errors that the web framework answers by itself, with an empty or a plain body.
 fn of_bare_status(response: &Response) -> Option<Arc<ApiError>> {
     let status = response.status();
-    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/problem+json");
+    let is_ours = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|t| t == "application/problem+json");
     if is_ours || !(status.is_client_error() || status.is_server_error()) {
         return None;
     }
@@ -196,7 +227,8 @@ fn of_bare_status(response: &Response) -> Option<Arc<ApiError>> {
         StatusCode::NOT_FOUND => Refusal::not_found("resource_unknown"),
         _ => {
             tracing::debug!(%status, size = ?response.body().size_hint().exact(), "an answer without a problem");
-            Refusal::conflict("body_bad").with("detail", status.canonical_reason().unwrap_or_default())
+            Refusal::conflict("body_bad")
+                .with("detail", status.canonical_reason().unwrap_or_default())
         }
     };
     Some(Arc::new(ApiError::Protocol(status, Box::new(refusal))))
@@ -209,8 +241,12 @@ pub async fn unknown_resource() -> ApiError {
 
 /// Nobody is signed in, or the token is not good.
 pub fn sign_in_needed(code: &'static str) -> Response {
-    let mut response = ApiError::from(Refusal::new(RefusalKind::SignInNeeded, code)).into_response();
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"yuezhi\""));
+    let mut response =
+        ApiError::from(Refusal::new(RefusalKind::SignInNeeded, code)).into_response();
+    response.headers_mut().insert(
+        header::WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"yuezhi\""),
+    );
     response
 }
 
@@ -221,7 +257,8 @@ mod tests {
 
     #[test]
     fn a_refusal_of_a_field_names_it_and_says_what_to_do() {
-        let error = ApiError::from(Refusal::invalid("due", "due_past").with("at", "2026-11-01 18:00"));
+        let error =
+            ApiError::from(Refusal::invalid("due", "due_past").with("at", "2026-11-01 18:00"));
         let problem = error.problem(Texts::of(Language::En));
         assert_eq!((problem.status, problem.code.as_str()), (422, "due_past"));
         assert!(problem.detail.contains("2026-11-01 18:00"));
@@ -236,14 +273,22 @@ mod tests {
         let error = ApiError::from(ActionError::internal("password hunter2"));
         let shown = serde_json::to_string(&error.problem(Texts::of(Language::En))).unwrap();
         assert!(!shown.contains("hunter2"));
-        assert!(error.problem(Texts::of(Language::En)).number.is_some_and(|n| n.len() == 8));
+        assert!(
+            error
+                .problem(Texts::of(Language::En))
+                .number
+                .is_some_and(|n| n.len() == 8)
+        );
     }
 
     #[test]
     fn every_status_of_the_api_has_a_title_in_both_languages() {
         for language in [Language::ZhCn, Language::En] {
             for status in [401, 403, 404, 405, 409, 413, 415, 422, 429, 500] {
-                assert!(Texts::of(language).has(&format!("errors.title_{status}")), "{language} {status}");
+                assert!(
+                    Texts::of(language).has(&format!("errors.title_{status}")),
+                    "{language} {status}"
+                );
             }
         }
     }

@@ -12,7 +12,10 @@ use crate::actions::{
 
 /// What the form holds, for the reference. Every text is optional.
 #[derive(Debug, utoipa::ToSchema)]
-#[expect(dead_code, reason = "describes a multipart form in the reference; the form itself is read by name")]
+#[expect(
+    dead_code,
+    reason = "describes a multipart form in the reference; the form itself is read by name"
+)]
 pub struct VersionForm {
     /// Markdown, docx, pdf with text, txt or html.
     #[schema(value_type = String, format = Binary)]
@@ -47,7 +50,11 @@ pub struct VersionForm {
 }
 
 /// The request a form makes. `slug` is the policy the path names.
-pub fn request(mut form: Form, caller: &Caller, slug: Option<String>) -> Result<PublishRequest, ApiError> {
+pub fn request(
+    mut form: Form,
+    caller: &Caller,
+    slug: Option<String>,
+) -> Result<PublishRequest, ApiError> {
     let source = match &caller.actor {
         Actor::CommandLine => VersionSource::CommandLine,
         _ if caller.is_command_line => VersionSource::CommandLine,
@@ -56,14 +63,24 @@ pub fn request(mut form: Form, caller: &Caller, slug: Option<String>) -> Result<
     let file = form.file("file", "file_missing")?;
     let mut request = PublishRequest::of_file(caller.actor.clone(), source, file);
     request.attachments = form.files("attachments");
-    request.policy = if slug.is_some() { slug } else { form.text("policy")? };
+    request.policy = if slug.is_some() {
+        slug
+    } else {
+        form.text("policy")?
+    };
     request.title = form.text("title")?;
     request.category = form.text("category")?;
     request.owner = form.text("owner")?;
     request.audience = form.text("audience")?;
     request.requirement = requirement(form.text("requirement")?)?;
     request.due = form.text("due")?;
-    request.channels = form.list("channels").map(|channels| if channels == ["none"] { Vec::new() } else { channels });
+    request.channels = form.list("channels").map(|channels| {
+        if channels == ["none"] {
+            Vec::new()
+        } else {
+            channels
+        }
+    });
     request.plan = form.text("plan")?;
     request.change = change(form.text("change")?)?;
     request.summary = form.text("summary")?;
@@ -75,10 +92,19 @@ pub fn request(mut form: Form, caller: &Caller, slug: Option<String>) -> Result<
 }
 
 fn requirement(text: Option<String>) -> Result<Option<Requirement>, Refusal> {
-    text.map(|text| text.trim().parse().map_err(|_| Refusal::invalid("requirement", "requirement_bad").with("text", text)))
-        .transpose()
+    text.map(|text| {
+        text.trim()
+            .parse()
+            .map_err(|_| Refusal::invalid("requirement", "requirement_bad").with("text", text))
+    })
+    .transpose()
 }
 
 fn change(text: Option<String>) -> Result<Option<ChangeKind>, Refusal> {
-    text.map(|text| text.trim().parse().map_err(|_| Refusal::invalid("change", "change_bad").with("text", text))).transpose()
+    text.map(|text| {
+        text.trim()
+            .parse()
+            .map_err(|_| Refusal::invalid("change", "change_bad").with("text", text))
+    })
+    .transpose()
 }

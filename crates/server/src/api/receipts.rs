@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use axum::{Json, extract::{Path, State}};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -45,7 +48,10 @@ pub struct Receipt {
 
 /// One receipt.
 #[utoipa::path(get, path = "/api/v1/receipts/{id}", tag = "receipts", params(("id" = String, Path)), responses((status = 200, body = Receipt)))]
-async fn get_receipt(State(app): State<App>, Path(receipt): Path<String>) -> Result<Json<Receipt>, ApiError> {
+async fn get_receipt(
+    State(app): State<App>,
+    Path(receipt): Path<String>,
+) -> Result<Json<Receipt>, ApiError> {
     let receipt_id: ReceiptId = id(&receipt, "receipt_unknown")?;
     let (row, notice, people) = app
         .db
@@ -63,11 +69,17 @@ async fn get_receipt(State(app): State<App>, Path(receipt): Path<String>) -> Res
 /// Staff number and name by number, for the receipts of a page.
 pub(super) type People = HashMap<i64, (String, String)>;
 
-pub(super) fn people_of(tx: &mut Tx<'_>, rows: &[receipts::Receipt]) -> Result<People, ActionError> {
+pub(super) fn people_of(
+    tx: &mut Tx<'_>,
+    rows: &[receipts::Receipt],
+) -> Result<People, ActionError> {
     let mut nos: Vec<i64> = rows.iter().map(|row| row.person_no).collect();
     nos.sort_unstable();
     nos.dedup();
-    Ok(people::by_nos(tx, &nos)?.into_iter().map(|person| (person.no, (person.staff_no, person.name))).collect())
+    Ok(people::by_nos(tx, &nos)?
+        .into_iter()
+        .map(|person| (person.no, (person.staff_no, person.name)))
+        .collect())
 }
 
 pub(super) fn shown(notice: &str, row: receipts::Receipt, people: &People) -> Receipt {

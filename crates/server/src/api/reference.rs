@@ -14,7 +14,8 @@ use serde_json::Value;
 use utoipa::{
     PartialSchema as _, ToSchema as _,
     openapi::{
-        Components, ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement, ServerBuilder,
+        Components, ContentBuilder, InfoBuilder, OpenApi, Ref, RefOr, ResponseBuilder,
+        SecurityRequirement, ServerBuilder,
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
         tag::TagBuilder,
     },
@@ -28,8 +29,19 @@ use crate::{
 
 /// Resources in the order of the page.
 pub const TAGS: &[&str] = &[
-    "policies", "versions", "notices", "people", "departments", "schedules", "robots", "channels", "deliveries", "receipts",
-    "audit", "tokens", "calendar",
+    "policies",
+    "versions",
+    "notices",
+    "people",
+    "departments",
+    "schedules",
+    "robots",
+    "channels",
+    "deliveries",
+    "receipts",
+    "audit",
+    "tokens",
+    "calendar",
 ];
 
 /// Adds what holds for every route: the token, the problem answers, the order.
@@ -44,28 +56,55 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
         ))
         .build();
     api.servers = Some(vec![ServerBuilder::new().url("/").build()]);
-    api.tags = Some(TAGS.iter().map(|name| TagBuilder::new().name(*name).build()).collect());
+    api.tags = Some(
+        TAGS.iter()
+            .map(|name| TagBuilder::new().name(*name).build())
+            .collect(),
+    );
     let components = api.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
     components.add_security_scheme("token", SecurityScheme::Http(bearer));
-    components.schemas.insert(Problem::name().into_owned(), Problem::schema());
-    components.schemas.insert(ProblemField::name().into_owned(), ProblemField::schema());
-    api.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    components
+        .schemas
+        .insert(Problem::name().into_owned(), Problem::schema());
+    components
+        .schemas
+        .insert(ProblemField::name().into_owned(), ProblemField::schema());
+    api.security = Some(vec![SecurityRequirement::new(
+        "token",
+        Vec::<String>::new(),
+    )]);
     let problem = || {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build();
-        ResponseBuilder::new().description("What went wrong and what to do").content("application/problem+json", content).build()
+        let content = ContentBuilder::new()
+            .schema(Some(Ref::from_schema_name(Problem::name())))
+            .build();
+        ResponseBuilder::new()
+            .description("What went wrong and what to do")
+            .content("application/problem+json", content)
+            .build()
     };
     for item in api.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch].into_iter().flatten();
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.put,
+            &mut item.delete,
+            &mut item.patch,
+        ]
+        .into_iter()
+        .flatten();
         for operation in operations {
-            operation.responses.responses.insert("default".to_owned(), RefOr::T(problem()));
+            operation
+                .responses
+                .responses
+                .insert("default".to_owned(), RefOr::T(problem()));
         }
     }
     api
 }
 
-static DESCRIPTION: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(super::description()).unwrap_or_default());
+static DESCRIPTION: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(super::description()).unwrap_or_default());
 
 pub async fn openapi() -> Response {
     Json(&*DESCRIPTION).into_response()
@@ -74,7 +113,13 @@ pub async fn openapi() -> Response {
 /// The browsable page.
 pub async fn page(reader: Reader) -> Response {
     let groups = groups(&DESCRIPTION);
-    pages::page(reader.texts, &ReferencePage { t: reader.texts, groups: &groups })
+    pages::page(
+        reader.texts,
+        &ReferencePage {
+            t: reader.texts,
+            groups: &groups,
+        },
+    )
 }
 
 #[derive(Template)]
@@ -125,24 +170,45 @@ fn groups(api: &Value) -> Vec<Group> {
                 continue;
             }
             let tag = operation["tags"][0].as_str().unwrap_or_default();
-            let at = TAGS.iter().position(|name| *name == tag).unwrap_or(TAGS.len());
-            found.entry(at).or_default().push(of_operation(api, method, path, operation));
+            let at = TAGS
+                .iter()
+                .position(|name| *name == tag)
+                .unwrap_or(TAGS.len());
+            found
+                .entry(at)
+                .or_default()
+                .push(of_operation(api, method, path, operation));
         }
     }
     let name = |at: usize| TAGS.get(at).copied().unwrap_or_default().to_owned();
-    found.into_iter().map(|(at, operations)| Group { name: name(at), operations }).collect()
+    found
+        .into_iter()
+        .map(|(at, operations)| Group {
+            name: name(at),
+            operations,
+        })
+        .collect()
 }
 
 fn of_operation(api: &Value, method: &str, path: &str, operation: &Value) -> Operation {
     let text = |key: &str| operation[key].as_str().unwrap_or_default().to_owned();
-    let parameters = operation["parameters"].as_array().into_iter().flatten().map(|parameter| Member {
-        name: parameter["name"].as_str().unwrap_or_default().to_owned(),
-        kind: kind(&parameter["schema"]),
-        required: parameter["required"].as_bool().unwrap_or(false),
-        description: parameter["description"].as_str().unwrap_or_default().to_owned(),
-    });
+    let parameters = operation["parameters"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|parameter| Member {
+            name: parameter["name"].as_str().unwrap_or_default().to_owned(),
+            kind: kind(&parameter["schema"]),
+            required: parameter["required"].as_bool().unwrap_or(false),
+            description: parameter["description"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        });
     let answers = operation["responses"].as_object();
-    let success = answers.and_then(|all| all.iter().find(|(status, _)| status.starts_with('2'))).map(|(_, answer)| answer);
+    let success = answers
+        .and_then(|all| all.iter().find(|(status, _)| status.starts_with('2')))
+        .map(|(_, answer)| answer);
     Operation {
         anchor: text("operationId"),
         method: method.to_uppercase(),
@@ -166,23 +232,44 @@ fn shape(api: &Value, content: &Value) -> Option<Shape> {
         false => (true, resolved(api, &items["items"])),
         true => (false, whole),
     };
-    let required: Vec<&str> = shown["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let members = shown["properties"].as_object().into_iter().flatten().map(|(name, property)| Member {
-        name: name.clone(),
-        kind: kind(property),
-        required: required.contains(&name.as_str()),
-        description: description_of(property),
-    });
-    Some(Shape { media_type: media_type.clone(), name, is_list, members: members.collect() })
+    let required: Vec<&str> = shown["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let members = shown["properties"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, property)| Member {
+            name: name.clone(),
+            kind: kind(property),
+            required: required.contains(&name.as_str()),
+            description: description_of(property),
+        });
+    Some(Shape {
+        media_type: media_type.clone(),
+        name,
+        is_list,
+        members: members.collect(),
+    })
 }
 
 fn description_of(property: &Value) -> String {
-    property["description"].as_str().unwrap_or_default().to_owned()
+    property["description"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 fn resolved<'a>(api: &'a Value, schema: &'a Value) -> &'a Value {
     match schema["$ref"].as_str() {
-        Some(reference) => reference.trim_start_matches('#').split('/').skip(1).fold(api, |value, part| &value[part]),
+        Some(reference) => reference
+            .trim_start_matches('#')
+            .split('/')
+            .skip(1)
+            .fold(api, |value, part| &value[part]),
         None => schema,
     }
 }
@@ -192,7 +279,10 @@ fn kind(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str() {
         return name.rsplit('/').next().unwrap_or_default().to_owned();
     }
-    if let Some(variants) = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array()) {
+    if let Some(variants) = schema["oneOf"]
+        .as_array()
+        .or_else(|| schema["anyOf"].as_array())
+    {
         let named = variants.iter().map(kind).find(|kind| kind != "null");
         return named.unwrap_or_default();
     }
@@ -202,9 +292,12 @@ fn kind(schema: &Value) -> String {
     };
     match &schema["type"] {
         Value::String(word) => of(word),
-        Value::Array(words) => {
-            words.iter().filter_map(Value::as_str).find(|word| *word != "null").map(of).unwrap_or_default()
-        }
+        Value::Array(words) => words
+            .iter()
+            .filter_map(Value::as_str)
+            .find(|word| *word != "null")
+            .map(of)
+            .unwrap_or_default(),
         _ => "object".to_owned(),
     }
 }
@@ -216,9 +309,18 @@ mod tests {
     #[test]
     fn every_route_stands_under_a_known_resource_with_a_summary() {
         for group in groups(&DESCRIPTION) {
-            assert!(TAGS.contains(&group.name.as_str()), "«{}» is no resource", group.name);
+            assert!(
+                TAGS.contains(&group.name.as_str()),
+                "«{}» is no resource",
+                group.name
+            );
             for operation in group.operations {
-                assert!(!operation.summary.is_empty(), "{} {}", operation.method, operation.path);
+                assert!(
+                    !operation.summary.is_empty(),
+                    "{} {}",
+                    operation.method,
+                    operation.path
+                );
                 assert!(operation.path.starts_with("/api/v1/"), "{}", operation.path);
             }
         }
@@ -237,8 +339,15 @@ mod tests {
     #[test]
     fn every_operation_has_a_name_of_its_own() {
         let mut seen = std::collections::BTreeSet::new();
-        for operation in groups(&DESCRIPTION).into_iter().flat_map(|group| group.operations) {
-            assert!(seen.insert(operation.anchor.clone()), "{} stands twice", operation.anchor);
+        for operation in groups(&DESCRIPTION)
+            .into_iter()
+            .flat_map(|group| group.operations)
+        {
+            assert!(
+                seen.insert(operation.anchor.clone()),
+                "{} stands twice",
+                operation.anchor
+            );
         }
     }
 }

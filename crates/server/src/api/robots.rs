@@ -1,6 +1,10 @@
 //! `/robots`: group robots, never their webhooks or secrets.
 
-use axum::{Json, extract::{Path, State}, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -57,7 +61,10 @@ pub struct RobotBody {
 /// All robots, those of the configuration file first.
 #[utoipa::path(get, path = "/api/v1/robots", tag = "robots", responses((status = 200, body = Page<Robot>)))]
 async fn list_robots(State(app): State<App>) -> Result<Json<Page<Robot>>, ApiError> {
-    let stored = app.db.read(|tx| Ok::<_, ActionError>(robots::list(tx)?)).await?;
+    let stored = app
+        .db
+        .read(|tx| Ok::<_, ActionError>(robots::list(tx)?))
+        .await?;
     let configured = app.config.robot.iter().map(|robot| Robot {
         name: robot.name.clone(),
         channel: format!("robot:{}", robot.name),
@@ -72,27 +79,48 @@ async fn list_robots(State(app): State<App>) -> Result<Json<Page<Robot>>, ApiErr
         keywords: robot.keywords,
         is_signed: robot.secret.is_some(),
     });
-    Ok(Json(Page { items: configured.chain(stored).collect(), next: None }))
+    Ok(Json(Page {
+        items: configured.chain(stored).collect(),
+        next: None,
+    }))
 }
 
 /// Add a robot, or change the one of this name.
 #[utoipa::path(put, path = "/api/v1/robots/{name}", tag = "robots", params(("name" = String, Path)), request_body = RobotBody, responses((status = 204)))]
-async fn put_robot(State(app): State<App>, caller: Caller, Path(name): Path<String>, Body(body): Body<RobotBody>) -> Result<StatusCode, ApiError> {
-    let input = RobotInput { name, webhook: body.webhook, secret: body.secret, keywords: body.keywords };
+async fn put_robot(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+    Body(body): Body<RobotBody>,
+) -> Result<StatusCode, ApiError> {
+    let input = RobotInput {
+        name,
+        webhook: body.webhook,
+        secret: body.secret,
+        keywords: body.keywords,
+    };
     save_robot::save(&app, caller.actor, input).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Remove a robot. What was to be sent through it fails visibly.
 #[utoipa::path(delete, path = "/api/v1/robots/{name}", tag = "robots", params(("name" = String, Path)), responses((status = 204)))]
-async fn delete_robot(State(app): State<App>, caller: Caller, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
+async fn delete_robot(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
     save_robot::remove(&app, caller.actor, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Send one test message to the group.
 #[utoipa::path(post, path = "/api/v1/robots/{name}/test", tag = "robots", params(("name" = String, Path)), responses((status = 204)))]
-async fn test_robot(State(app): State<App>, caller: Caller, Path(name): Path<String>) -> Result<StatusCode, ApiError> {
+async fn test_robot(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<StatusCode, ApiError> {
     save_robot::send_test(&app, &caller.actor, &format!("robot:{name}")).await?;
     Ok(StatusCode::NO_CONTENT)
 }

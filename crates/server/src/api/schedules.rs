@@ -1,6 +1,10 @@
 //! `/schedules`: standing messages to groups.
 
-use axum::{Json, extract::{Path, State}, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -100,8 +104,14 @@ fn shown(row: schedules::Schedule) -> Schedule {
 /// All schedules.
 #[utoipa::path(get, path = "/api/v1/schedules", tag = "schedules", responses((status = 200, body = Page<Schedule>)))]
 async fn list_schedules(State(app): State<App>) -> Result<Json<Page<Schedule>>, ApiError> {
-    let rows = app.db.read(|tx| Ok::<_, ActionError>(schedules::list(tx)?)).await?;
-    Ok(Json(Page { items: rows.into_iter().map(shown).collect(), next: None }))
+    let rows = app
+        .db
+        .read(|tx| Ok::<_, ActionError>(schedules::list(tx)?))
+        .await?;
+    Ok(Json(Page {
+        items: rows.into_iter().map(shown).collect(),
+        next: None,
+    }))
 }
 
 async fn one(app: &App, schedule_id: ScheduleId) -> Result<Json<Schedule>, ApiError> {
@@ -117,13 +127,20 @@ async fn one(app: &App, schedule_id: ScheduleId) -> Result<Json<Schedule>, ApiEr
 
 /// One schedule.
 #[utoipa::path(get, path = "/api/v1/schedules/{id}", tag = "schedules", params(("id" = String, Path)), responses((status = 200, body = Schedule)))]
-async fn get_schedule(State(app): State<App>, Path(schedule): Path<String>) -> Result<Json<Schedule>, ApiError> {
+async fn get_schedule(
+    State(app): State<App>,
+    Path(schedule): Path<String>,
+) -> Result<Json<Schedule>, ApiError> {
     one(&app, id(&schedule, "schedule_unknown")?).await
 }
 
 /// Create a schedule; it is active at once.
 #[utoipa::path(post, path = "/api/v1/schedules", tag = "schedules", request_body = ScheduleBody, responses((status = 201, body = Schedule)))]
-async fn create_schedule(State(app): State<App>, caller: Caller, Body(body): Body<ScheduleBody>) -> Result<(StatusCode, Json<Schedule>), ApiError> {
+async fn create_schedule(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<ScheduleBody>,
+) -> Result<(StatusCode, Json<Schedule>), ApiError> {
     let created = change_schedule::create(&app, caller.actor, &body.into()).await?;
     Ok((StatusCode::CREATED, one(&app, created).await?))
 }
@@ -143,14 +160,22 @@ async fn change_schedule(
 
 /// Remove a schedule; what it sent stays recorded.
 #[utoipa::path(delete, path = "/api/v1/schedules/{id}", tag = "schedules", params(("id" = String, Path)), responses((status = 204)))]
-async fn delete_schedule(State(app): State<App>, caller: Caller, Path(schedule): Path<String>) -> Result<StatusCode, ApiError> {
+async fn delete_schedule(
+    State(app): State<App>,
+    caller: Caller,
+    Path(schedule): Path<String>,
+) -> Result<StatusCode, ApiError> {
     change_schedule::delete(&app, caller.actor, id(&schedule, "schedule_unknown")?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Send the message now, beside its regular times.
 #[utoipa::path(post, path = "/api/v1/schedules/{id}/runs", tag = "schedules", params(("id" = String, Path)), responses((status = 200, body = Schedule)))]
-async fn run_schedule(State(app): State<App>, caller: Caller, Path(schedule): Path<String>) -> Result<Json<Schedule>, ApiError> {
+async fn run_schedule(
+    State(app): State<App>,
+    caller: Caller,
+    Path(schedule): Path<String>,
+) -> Result<Json<Schedule>, ApiError> {
     let schedule: ScheduleId = id(&schedule, "schedule_unknown")?;
     change_schedule::run_now(&app, caller.actor, schedule).await?;
     one(&app, schedule).await
@@ -158,7 +183,11 @@ async fn run_schedule(State(app): State<App>, caller: Caller, Path(schedule): Pa
 
 /// Pause a schedule.
 #[utoipa::path(post, path = "/api/v1/schedules/{id}/pause", tag = "schedules", params(("id" = String, Path)), responses((status = 200, body = Schedule)))]
-async fn pause_schedule(State(app): State<App>, caller: Caller, Path(schedule): Path<String>) -> Result<Json<Schedule>, ApiError> {
+async fn pause_schedule(
+    State(app): State<App>,
+    caller: Caller,
+    Path(schedule): Path<String>,
+) -> Result<Json<Schedule>, ApiError> {
     let schedule: ScheduleId = id(&schedule, "schedule_unknown")?;
     change_schedule::set_paused(&app, caller.actor, schedule, true).await?;
     one(&app, schedule).await
@@ -166,7 +195,11 @@ async fn pause_schedule(State(app): State<App>, caller: Caller, Path(schedule): 
 
 /// Go on from the next time to come; what fell into the pause is not made up for.
 #[utoipa::path(post, path = "/api/v1/schedules/{id}/resumption", tag = "schedules", params(("id" = String, Path)), responses((status = 200, body = Schedule)))]
-async fn resume_schedule(State(app): State<App>, caller: Caller, Path(schedule): Path<String>) -> Result<Json<Schedule>, ApiError> {
+async fn resume_schedule(
+    State(app): State<App>,
+    caller: Caller,
+    Path(schedule): Path<String>,
+) -> Result<Json<Schedule>, ApiError> {
     let schedule: ScheduleId = id(&schedule, "schedule_unknown")?;
     change_schedule::set_paused(&app, caller.actor, schedule, false).await?;
     one(&app, schedule).await
@@ -210,8 +243,13 @@ pub struct Preview {
 
 /// When a rule would fire, with holidays and make-up workdays.
 #[utoipa::path(get, path = "/api/v1/schedules/preview", tag = "schedules", params(PreviewQuery), responses((status = 200, body = Preview)))]
-async fn preview_rule(State(app): State<App>, Ask(query): Ask<PreviewQuery>) -> Result<Json<Preview>, ApiError> {
+async fn preview_rule(
+    State(app): State<App>,
+    Ask(query): Ask<PreviewQuery>,
+) -> Result<Json<Preview>, ApiError> {
     let count = query.count.unwrap_or(5).clamp(1, 50);
     let times = change_schedule::preview(&app, &query.rule, query.time_zone.as_deref(), count)?;
-    Ok(Json(Preview { at: times.into_iter().map(|at| at.to_string()).collect() }))
+    Ok(Json(Preview {
+        at: times.into_iter().map(|at| at.to_string()).collect(),
+    }))
 }

@@ -1,6 +1,10 @@
 //! `/tokens`: keys for scripts.
 
-use axum::{Json, extract::{Path, State}, http::StatusCode};
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -17,7 +21,9 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_tokens, create)).routes(routes!(revoke))
+    OpenApiRouter::new()
+        .routes(routes!(list_tokens, create))
+        .routes(routes!(revoke))
 }
 
 /// A token; its value is not kept.
@@ -46,8 +52,14 @@ pub struct NewToken {
 /// All tokens, revoked ones included.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", responses((status = 200, body = Page<Token>)))]
 async fn list_tokens(State(app): State<App>) -> Result<Json<Page<Token>>, ApiError> {
-    let rows = app.db.read(|tx| Ok::<_, ActionError>(tokens::list(tx)?)).await?;
-    Ok(Json(Page { items: rows.into_iter().map(shown).collect(), next: None }))
+    let rows = app
+        .db
+        .read(|tx| Ok::<_, ActionError>(tokens::list(tx)?))
+        .await?;
+    Ok(Json(Page {
+        items: rows.into_iter().map(shown).collect(),
+        next: None,
+    }))
 }
 
 pub(crate) fn shown(row: tokens::Token) -> Token {
@@ -63,14 +75,22 @@ pub(crate) fn shown(row: tokens::Token) -> Token {
 
 /// Create a token.
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", operation_id = "create_token", request_body = TokenBody, responses((status = 201, body = NewToken)))]
-async fn create(State(app): State<App>, caller: Caller, Body(body): Body<TokenBody>) -> Result<(StatusCode, Json<NewToken>), ApiError> {
+async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<TokenBody>,
+) -> Result<(StatusCode, Json<NewToken>), ApiError> {
     let value = create_token::create(&app, caller.actor, &body.name).await?;
     Ok((StatusCode::CREATED, Json(NewToken { value })))
 }
 
 /// End a token at once.
 #[utoipa::path(delete, path = "/api/v1/tokens/{id}", tag = "tokens", operation_id = "revoke_token", params(("id" = String, Path)), responses((status = 204)))]
-async fn revoke(State(app): State<App>, caller: Caller, Path(token): Path<String>) -> Result<StatusCode, ApiError> {
+async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Path(token): Path<String>,
+) -> Result<StatusCode, ApiError> {
     create_token::revoke(&app, caller.actor, &token).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -25,7 +25,9 @@ pub struct RestoreArguments {
 pub(super) async fn backup(global: &Global, arguments: BackupArguments) -> Result<(), Failure> {
     let texts = global.texts();
     let config = global.load_config()?;
-    let db = serve::open_database(&config).await.map_err(|error| Failure::of_action(&error, texts))?;
+    let db = serve::open_database(&config)
+        .await
+        .map_err(|error| Failure::of_action(&error, texts))?;
     let file = arguments.file.clone();
     let bar = output::bar(0, texts.get("cli.backing_up"));
     blocking(move || {
@@ -33,17 +35,27 @@ pub(super) async fn backup(global: &Global, arguments: BackupArguments) -> Resul
             bar.set_length(progress.total);
             bar.set_position(progress.done);
         };
-        let done = db.backup(&file, &mut show).map_err(|error| Failure::failed(error.to_string()));
+        let done = db
+            .backup(&file, &mut show)
+            .map_err(|error| Failure::failed(error.to_string()));
         bar.finish_and_clear();
         db.close();
         done
     })
     .await?;
-    let bytes = std::fs::metadata(&arguments.file).map(|file| file.len()).unwrap_or(0);
+    let bytes = std::fs::metadata(&arguments.file)
+        .map(|file| file.len())
+        .unwrap_or(0);
     if global.json {
         output::json(&serde_json::json!({ "file": arguments.file, "bytes": bytes }));
     } else {
-        output::line(&texts.with2("cli.backed_up", "file", arguments.file.display(), "size", size(bytes)));
+        output::line(&texts.with2(
+            "cli.backed_up",
+            "file",
+            arguments.file.display(),
+            "size",
+            size(bytes),
+        ));
     }
     Ok(())
 }
@@ -61,7 +73,8 @@ pub(super) async fn restore(global: &Global, arguments: RestoreArguments) -> Res
             bar.set_length(progress.total);
             bar.set_position(progress.done);
         };
-        let done = Db::restore(&store, &file, force, now, &mut show).map_err(|error| Failure::failed(error.to_string()));
+        let done = Db::restore(&store, &file, force, now, &mut show)
+            .map_err(|error| Failure::failed(error.to_string()));
         bar.finish_and_clear();
         done
     })
@@ -79,8 +92,12 @@ pub(super) async fn restore(global: &Global, arguments: RestoreArguments) -> Res
 
 fn print(restored: &Restored, place: &str, texts: Texts) {
     let info = &restored.info;
-    let counts: [(&str, &dyn std::fmt::Display); 4] =
-        [("place", &place), ("people", &info.people), ("policies", &info.policies), ("notices", &info.notices)];
+    let counts: [(&str, &dyn std::fmt::Display); 4] = [
+        ("place", &place),
+        ("people", &info.people),
+        ("policies", &info.policies),
+        ("notices", &info.notices),
+    ];
     output::line(&texts.fill("cli.restored", &counts));
     if restored.stopped_lanes > 0 {
         output::line(&texts.with("cli.restored_stopped", "n", restored.stopped_lanes));
@@ -91,13 +108,21 @@ fn print(restored: &Restored, place: &str, texts: Texts) {
 }
 
 /// The engine works on the caller's thread, which must not be one of the runtime's.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Failure::failed(error.to_string()))?
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Failure::failed(error.to_string()))?
 }
 
 fn size(bytes: u64) -> String {
     let mib = bytes as f64 / 1_048_576.0;
-    if mib < 1.0 { format!("{} KiB", bytes.div_ceil(1024)) } else { format!("{mib:.1} MiB") }
+    if mib < 1.0 {
+        format!("{} KiB", bytes.div_ceil(1024))
+    } else {
+        format!("{mib:.1} MiB")
+    }
 }
 
 #[cfg(test)]

@@ -31,9 +31,7 @@ enum Command {
         year: Option<i16>,
     },
     /// Import an official year (JSON) or the company's own days (JSON, iCalendar).
-    Import {
-        file: PathBuf,
-    },
+    Import { file: PathBuf },
 }
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Failure> {
@@ -43,14 +41,20 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         Command::Import { file } => {
             let part = part(&file, texts)?;
             let client = Client::find(global)?;
-            let imported: CalendarImport = client.post_form("/api/v1/calendar/import", Form::new().part("file", part)).await?;
+            let imported: CalendarImport = client
+                .post_form("/api/v1/calendar/import", Form::new().part("file", part))
+                .await?;
             if global.json {
                 output::json(&imported);
                 return Ok(());
             }
             match (imported.year, imported.company_days) {
-                (Some(year), _) => output::line(&texts.with("cli.calendar_imported_year", "year", year)),
-                (None, days) => output::line(&texts.count("cli.calendar_imported_days", days.unwrap_or(0) as i64)),
+                (Some(year), _) => {
+                    output::line(&texts.with("cli.calendar_imported_year", "year", year))
+                }
+                (None, days) => output::line(
+                    &texts.count("cli.calendar_imported_days", days.unwrap_or(0) as i64),
+                ),
             }
             Ok(())
         }
@@ -60,7 +64,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
 async fn check(global: &Global, year: Option<i16>, texts: Texts) -> Result<(), Failure> {
     let client = Client::find(global)?;
     let year = year.map(|year| year.to_string()).unwrap_or_default();
-    let query: Vec<(&str, &str)> = if year.is_empty() { Vec::new() } else { vec![("year", &year)] };
+    let query: Vec<(&str, &str)> = if year.is_empty() {
+        Vec::new()
+    } else {
+        vec![("year", &year)]
+    };
     let calendar: Calendar = client.get(&with_query("/api/v1/calendar", &query)).await?;
     if global.json {
         output::json(&calendar);
@@ -69,13 +77,21 @@ async fn check(global: &Global, year: Option<i16>, texts: Texts) -> Result<(), F
     }
     match calendar.missing_years.first() {
         None => Ok(()),
-        Some(year) => Err(Failure::failed(texts.with("cli.calendar_year_missing", "year", year))),
+        Some(year) => Err(Failure::failed(texts.with(
+            "cli.calendar_year_missing",
+            "year",
+            year,
+        ))),
     }
 }
 
 fn print(calendar: &Calendar, texts: Texts) {
     if calendar.days.is_empty() {
-        let key = if calendar.is_known { "cli.calendar_no_days" } else { "cli.calendar_unknown" };
+        let key = if calendar.is_known {
+            "cli.calendar_no_days"
+        } else {
+            "cli.calendar_unknown"
+        };
         output::line(&texts.with(key, "year", calendar.year));
         return;
     }
@@ -88,12 +104,23 @@ fn print(calendar: &Calendar, texts: Texts) {
         } else {
             output::toned(Tone::Look, texts.get("cli.day_make_up"))
         };
-        grid.row(vec![day.date.clone(), weekday(&day.date, texts), kind, day.name.clone()]);
+        grid.row(vec![
+            day.date.clone(),
+            weekday(&day.date, texts),
+            kind,
+            day.name.clone(),
+        ]);
     }
     grid.print();
 }
 
 fn weekday(date: &str, texts: Texts) -> String {
     let date = date.parse::<jiff::civil::Date>().ok();
-    date.map(|date| texts.of_value("cli.weekday", &date.weekday().to_monday_one_offset().to_string())).unwrap_or_default()
+    date.map(|date| {
+        texts.of_value(
+            "cli.weekday",
+            &date.weekday().to_monday_one_offset().to_string(),
+        )
+    })
+    .unwrap_or_default()
 }

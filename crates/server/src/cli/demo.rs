@@ -37,9 +37,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         people: arguments.people as usize,
         language: texts.language,
     };
-    let demo = Box::pin(Demo::start(options, &|step| output::note(&output::toned(Tone::Faint, step))))
-        .await
-        .map_err(|error| Failure::of_action(&error, texts))?;
+    let demo = Box::pin(Demo::start(options, &|step| {
+        output::note(&output::toned(Tone::Faint, step))
+    }))
+    .await
+    .map_err(|error| Failure::of_action(&error, texts))?;
     let base = format!("http://{}", demo.node.address);
     let published = local::publish(&base, &demo.node.app.local_token, demo.node.address.port());
     if global.json {
@@ -51,8 +53,14 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         let mut facts = Grid::facts();
         facts.fact(texts.get("cli.demo_console"), demo.console_url.clone());
         facts.fact(texts.get("cli.demo_chat"), demo.chat_url.clone());
-        facts.fact(texts.get("cli.demo_folder"), demo.folder.display().to_string());
-        facts.fact(texts.get("cli.demo_next"), format!("yuezhi publish {}", first_of(&demo.next)));
+        facts.fact(
+            texts.get("cli.demo_folder"),
+            demo.folder.display().to_string(),
+        );
+        facts.fact(
+            texts.get("cli.demo_next"),
+            format!("yuezhi publish {}", first_of(&demo.next)),
+        );
         facts.print();
         output::line(texts.get("cli.stop_with"));
     }
@@ -65,9 +73,20 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
 
 /// A policy that waits to be published, for the command to copy; quoted where a shell needs it.
 fn first_of(folder: &std::path::Path) -> String {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).map(|entry| entry.path()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok)
+        .map(|entry| entry.path())
+        .collect();
     files.sort();
-    let path = files.first().map_or_else(|| folder.display().to_string(), |file| file.display().to_string());
-    if path.contains(char::is_whitespace) { format!("'{path}'") } else { path }
+    let path = files.first().map_or_else(
+        || folder.display().to_string(),
+        |file| file.display().to_string(),
+    );
+    if path.contains(char::is_whitespace) {
+        format!("'{path}'")
+    } else {
+        path
+    }
 }

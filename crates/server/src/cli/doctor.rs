@@ -45,13 +45,23 @@ struct Findings {
 
 impl Findings {
     /// `cli.doctor_<key>` with its values.
-    fn add(&mut self, health: Health, subject: &str, key: &str, values: &[(&str, &dyn std::fmt::Display)]) {
+    fn add(
+        &mut self,
+        health: Health,
+        subject: &str,
+        key: &str,
+        values: &[(&str, &dyn std::fmt::Display)],
+    ) {
         let message = self.texts.fill(&format!("cli.doctor_{key}"), values);
         self.add_words(health, subject, message);
     }
 
     fn add_words(&mut self, health: Health, subject: &str, message: String) {
-        let finding = Finding { health, subject: subject.to_owned(), message };
+        let finding = Finding {
+            health,
+            subject: subject.to_owned(),
+            message,
+        };
         if !self.quiet {
             let mark = match health {
                 Health::Fine => output::toned(Tone::Good, "✓"),
@@ -59,7 +69,11 @@ impl Findings {
                 Health::Broken => output::toned(Tone::Bad, "✗"),
             };
             let subject = self.texts.of_value("cli.doctor_subject", &finding.subject);
-            output::line(&format!("{mark} {}  {}", output::toned(Tone::Strong, &subject), finding.message));
+            output::line(&format!(
+                "{mark} {}  {}",
+                output::toned(Tone::Strong, &subject),
+                finding.message
+            ));
         }
         self.all.push(finding);
     }
@@ -67,18 +81,38 @@ impl Findings {
 
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Failure> {
     let texts = global.texts();
-    let mut findings = Findings { all: Vec::new(), texts, quiet: global.json };
+    let mut findings = Findings {
+        all: Vec::new(),
+        texts,
+        quiet: global.json,
+    };
     Box::pin(checks::run(global, arguments.send_test, &mut findings)).await;
     if global.json {
         output::json(&findings.all);
     }
-    let count = |health: Health| findings.all.iter().filter(|finding| finding.health == health).count();
+    let count = |health: Health| {
+        findings
+            .all
+            .iter()
+            .filter(|finding| finding.health == health)
+            .count()
+    };
     let (broken, look) = (count(Health::Broken), count(Health::Look));
     if broken > 0 {
-        return Err(Failure::failed(texts.with2("cli.doctor_broken", "broken", broken, "look", look)));
+        return Err(Failure::failed(texts.with2(
+            "cli.doctor_broken",
+            "broken",
+            broken,
+            "look",
+            look,
+        )));
     }
     if !global.json {
-        output::line(&if look > 0 { texts.count("cli.doctor_look", look as i64) } else { texts.get("cli.doctor_fine").to_owned() });
+        output::line(&if look > 0 {
+            texts.count("cli.doctor_look", look as i64)
+        } else {
+            texts.get("cli.doctor_fine").to_owned()
+        });
     }
     Ok(())
 }

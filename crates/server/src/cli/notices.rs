@@ -75,7 +75,9 @@ pub(super) async fn list(global: &Global, arguments: ListArguments) -> Result<()
         ("state", arguments.state.as_deref().unwrap_or_default()),
         ("policy", arguments.policy.as_deref().unwrap_or_default()),
     ];
-    let notices: Vec<Notice> = client.all("/api/v1/notices", &query, arguments.limit as usize).await?;
+    let notices: Vec<Notice> = client
+        .all("/api/v1/notices", &query, arguments.limit as usize)
+        .await?;
     if global.json {
         output::json(&notices);
         return Ok(());
@@ -85,7 +87,17 @@ pub(super) async fn list(global: &Global, arguments: ListArguments) -> Result<()
         return Ok(());
     }
     let shown = unique_beginnings(&notices);
-    let headers = ["notice", "title", "label", "state", "due", "opened", "confirmed", "of"].map(|c| texts.of_value("cli.column", c));
+    let headers = [
+        "notice",
+        "title",
+        "label",
+        "state",
+        "due",
+        "opened",
+        "confirmed",
+        "of",
+    ]
+    .map(|c| texts.of_value("cli.column", c));
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut grid = Grid::new(&headers, &[5, 6, 7]);
     for (notice, id) in notices.iter().zip(shown) {
@@ -95,7 +107,11 @@ pub(super) async fn list(global: &Global, arguments: ListArguments) -> Result<()
             notice.title.clone(),
             notice.label.clone(),
             state(texts, &notice.state),
-            notice.due_at.as_deref().map(|at| output::when(at, &notice.time_zone)).unwrap_or_default(),
+            notice
+                .due_at
+                .as_deref()
+                .map(|at| output::when(at, &notice.time_zone))
+                .unwrap_or_default(),
             output::percent(numbers.opened, numbers.total),
             confirmed(notice, texts),
             numbers.total.to_string(),
@@ -120,7 +136,11 @@ fn state(texts: Texts, word: &str) -> String {
 
 /// The shortest beginnings, at least eight characters, that tell the listed notices apart.
 fn unique_beginnings(notices: &[Notice]) -> Vec<String> {
-    let shortened = |length: usize| notices.iter().map(|notice| notice.id.chars().take(length).collect::<String>());
+    let shortened = |length: usize| {
+        notices
+            .iter()
+            .map(|notice| notice.id.chars().take(length).collect::<String>())
+    };
     let length = [8, 13, 18, 23].into_iter().find(|length| {
         let distinct: BTreeSet<String> = shortened(*length).collect();
         distinct.len() == notices.len()
@@ -133,10 +153,24 @@ pub(super) async fn status(global: &Global, arguments: StatusArguments) -> Resul
     let texts = global.texts();
     let id = resolve(&client, &arguments.notice, texts).await?;
     let detail: NoticeDetail = client.get(&format!("/api/v1/notices/{id}")).await?;
-    let query = [("state", arguments.state.as_str()), ("department", arguments.department.as_deref().unwrap_or_default())];
+    let query = [
+        ("state", arguments.state.as_str()),
+        (
+            "department",
+            arguments.department.as_deref().unwrap_or_default(),
+        ),
+    ];
     let people: Vec<Recipient> = match arguments.limit {
         0 => Vec::new(),
-        limit => client.all(&format!("/api/v1/notices/{id}/recipients"), &query, limit as usize).await?,
+        limit => {
+            client
+                .all(
+                    &format!("/api/v1/notices/{id}/recipients"),
+                    &query,
+                    limit as usize,
+                )
+                .await?
+        }
     };
     if global.json {
         output::json(&serde_json::json!({ "notice": detail, "recipients": people }));
@@ -151,7 +185,10 @@ pub(super) async fn status(global: &Global, arguments: StatusArguments) -> Resul
 fn print_status(detail: &NoticeDetail, texts: Texts) {
     let notice = &detail.notice;
     let numbers = &notice.numbers;
-    output::line(&output::toned(Tone::Strong, &format!("{} {}", notice.title, notice.label)));
+    output::line(&output::toned(
+        Tone::Strong,
+        &format!("{} {}", notice.title, notice.label),
+    ));
     let mut facts = Grid::facts();
     let mut fact = |key: &str, value: String| facts.fact(&texts.of_value("cli.fact", key), value);
     fact("notice", notice.id.clone());
@@ -159,7 +196,10 @@ fn print_status(detail: &NoticeDetail, texts: Texts) {
     if let Some(reason) = &notice.close_reason {
         fact("reason", reason.clone());
     }
-    fact("requirement", texts.of_value("cli.requirement", &notice.requirement));
+    fact(
+        "requirement",
+        texts.of_value("cli.requirement", &notice.requirement),
+    );
     fact("audience", notice.audience.clone());
     if let Some(due) = &notice.due_at {
         fact("due", output::when(due, &notice.time_zone));
@@ -171,8 +211,13 @@ fn print_status(detail: &NoticeDetail, texts: Texts) {
     fact("link", notice.url.clone());
     facts.print();
     output::line("");
-    let part = |tone: Tone, key: &str, n: i64| output::toned(tone, &texts.with(&format!("cli.number_{key}"), "n", n));
-    let mut parts = vec![part(Tone::Strong, "total", numbers.total), part(Tone::Faint, "opened", numbers.opened)];
+    let part = |tone: Tone, key: &str, n: i64| {
+        output::toned(tone, &texts.with(&format!("cli.number_{key}"), "n", n))
+    };
+    let mut parts = vec![
+        part(Tone::Strong, "total", numbers.total),
+        part(Tone::Faint, "opened", numbers.opened),
+    ];
     if notice.requirement != "inform" {
         parts.push(part(Tone::Good, "acknowledged", numbers.acknowledged));
         parts.push(part(Tone::Look, "pending", numbers.pending));
@@ -188,7 +233,8 @@ fn print_departments(detail: &NoticeDetail, texts: Texts) {
         return;
     }
     output::line("");
-    let headers = ["department", "of", "opened", "confirmed", "pending"].map(|c| texts.of_value("cli.column", c));
+    let headers = ["department", "of", "opened", "confirmed", "pending"]
+        .map(|c| texts.of_value("cli.column", c));
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut grid = Grid::new(&headers, &[1, 2, 3, 4]);
     for part in &detail.departments {
@@ -208,18 +254,34 @@ fn print_people(detail: &NoticeDetail, people: &[Recipient], texts: Texts) {
         return;
     }
     output::line("");
-    let headers = ["staff_no", "name", "department", "state", "opened", "reminded"].map(|c| texts.of_value("cli.column", c));
+    let headers = [
+        "staff_no",
+        "name",
+        "department",
+        "state",
+        "opened",
+        "reminded",
+    ]
+    .map(|c| texts.of_value("cli.column", c));
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut grid = Grid::new(&headers, &[5]);
     let zone = &detail.notice.time_zone;
     for person in people {
-        let shown = if person.is_overdue { texts.of_value("cli.state", "overdue") } else { state(texts, &person.state) };
+        let shown = if person.is_overdue {
+            texts.of_value("cli.state", "overdue")
+        } else {
+            state(texts, &person.state)
+        };
         grid.row(vec![
             person.staff_no.clone(),
             person.name.clone(),
             person.department.clone(),
             shown,
-            person.opened_at.as_deref().map(|at| output::when(at, zone)).unwrap_or_default(),
+            person
+                .opened_at
+                .as_deref()
+                .map(|at| output::when(at, zone))
+                .unwrap_or_default(),
             person.reminded.to_string(),
         ]);
     }
@@ -234,17 +296,34 @@ pub(super) async fn remind(global: &Global, arguments: RemindArguments) -> Resul
     let client = Client::find(global)?;
     let texts = global.texts();
     let id = resolve(&client, &arguments.notice, texts).await?;
-    let body = RemindBody { staff_nos: arguments.people, department: arguments.department, dry_run: arguments.dry_run };
-    let reminded: Reminded = client.post(&format!("/api/v1/notices/{id}/reminders"), &body).await?;
+    let body = RemindBody {
+        staff_nos: arguments.people,
+        department: arguments.department,
+        dry_run: arguments.dry_run,
+    };
+    let reminded: Reminded = client
+        .post(&format!("/api/v1/notices/{id}/reminders"), &body)
+        .await?;
     if global.json {
         output::json(&reminded);
         return Ok(());
     }
-    let key = if reminded.dry_run { "cli.would_remind" } else { "cli.reminded" };
+    let key = if reminded.dry_run {
+        "cli.would_remind"
+    } else {
+        "cli.reminded"
+    };
     output::line(&texts.count(key, reminded.outstanding));
     for delivery in &reminded.deliveries {
-        let key = if delivery.personal { "cli.delivery_personal" } else { "cli.delivery_group" };
-        output::line(&format!("  {}", texts.with2(key, "channel", &delivery.channel, "n", delivery.messages)));
+        let key = if delivery.personal {
+            "cli.delivery_personal"
+        } else {
+            "cli.delivery_group"
+        };
+        output::line(&format!(
+            "  {}",
+            texts.with2(key, "channel", &delivery.channel, "n", delivery.messages)
+        ));
     }
     Ok(())
 }
@@ -253,12 +332,22 @@ pub(super) async fn cancel(global: &Global, arguments: CancelArguments) -> Resul
     let client = Client::find(global)?;
     let texts = global.texts();
     let id = resolve(&client, &arguments.notice, texts).await?;
-    let body = CancelBody { reason: arguments.reason };
-    let cancelled: Cancelled = client.post(&format!("/api/v1/notices/{id}/cancellation"), &body).await?;
+    let body = CancelBody {
+        reason: arguments.reason,
+    };
+    let cancelled: Cancelled = client
+        .post(&format!("/api/v1/notices/{id}/cancellation"), &body)
+        .await?;
     if global.json {
         output::json(&cancelled);
     } else {
-        output::line(&texts.with2("cli.cancelled", "people", cancelled.pending_closed, "messages", cancelled.deliveries_cancelled));
+        output::line(&texts.with2(
+            "cli.cancelled",
+            "people",
+            cancelled.pending_closed,
+            "messages",
+            cancelled.deliveries_cancelled,
+        ));
     }
     Ok(())
 }
@@ -275,7 +364,13 @@ async fn resolve(client: &Client, text: &str, texts: Texts) -> Result<String, Fa
         match beginning_with(&ids, text) {
             Found::One(id) => return Ok(id),
             Found::Several(n) => {
-                return Err(Failure::usage(texts.with2("cli.notice_several", "text", text, "n", n)));
+                return Err(Failure::usage(texts.with2(
+                    "cli.notice_several",
+                    "text",
+                    text,
+                    "n",
+                    n,
+                )));
             }
             Found::None => {}
         }
@@ -283,7 +378,9 @@ async fn resolve(client: &Client, text: &str, texts: Texts) -> Result<String, Fa
     let path = with_query("/api/v1/notices", &[("policy", text), ("limit", "1")]);
     let newest: crate::api::input::Page<Notice> = client.get(&path).await?;
     let newest = newest.items.into_iter().next();
-    newest.map(|notice| segment(&notice.id)).ok_or_else(|| Failure::failed(texts.with("cli.notice_none_of_policy", "policy", text)))
+    newest
+        .map(|notice| segment(&notice.id))
+        .ok_or_else(|| Failure::failed(texts.with("cli.notice_none_of_policy", "policy", text)))
 }
 
 fn could_begin_an_id(text: &str) -> bool {
@@ -313,8 +410,14 @@ mod tests {
 
     #[test]
     fn a_unique_beginning_names_a_notice() {
-        let ids = ["0199aaaa-1111-7000-8000-000000000001", "0199aaaa-2222-7000-8000-000000000002"];
-        assert_eq!(beginning_with(&ids, "0199AAAA-1"), Found::One(ids[0].to_owned()));
+        let ids = [
+            "0199aaaa-1111-7000-8000-000000000001",
+            "0199aaaa-2222-7000-8000-000000000002",
+        ];
+        assert_eq!(
+            beginning_with(&ids, "0199AAAA-1"),
+            Found::One(ids[0].to_owned())
+        );
         assert_eq!(beginning_with(&ids, "0199"), Found::Several(2));
         assert_eq!(beginning_with(&ids, "ffff"), Found::None);
     }

@@ -19,9 +19,18 @@ use crate::texts::Texts;
 
 /// Logging goes to standard error; `YUEZHI_LOG` filters it, `YUEZHI_LOG_FORMAT=json` makes it JSON lines.
 pub(super) fn start_logging(command: &Command) {
-    let is_server = matches!(command, Command::Serve(_) | Command::Demo(_) | Command::Sandbox(_));
-    let default = if is_server { "info,lettre=warn" } else { "warn,lettre=error" };
-    let wanted = std::env::var("YUEZHI_LOG").ok().filter(|filter| !filter.trim().is_empty());
+    let is_server = matches!(
+        command,
+        Command::Serve(_) | Command::Demo(_) | Command::Sandbox(_)
+    );
+    let default = if is_server {
+        "info,lettre=warn"
+    } else {
+        "warn,lettre=error"
+    };
+    let wanted = std::env::var("YUEZHI_LOG")
+        .ok()
+        .filter(|filter| !filter.trim().is_empty());
     let mut refused = None;
     let filter = match wanted.map(|filter| EnvFilter::try_new(&filter)) {
         Some(Ok(filter)) => filter,
@@ -32,11 +41,15 @@ pub(super) fn start_logging(command: &Command) {
         None => EnvFilter::new(default),
     };
     let is_json = std::env::var("YUEZHI_LOG_FORMAT").is_ok_and(|format| format == "json");
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     let started = if is_json {
         logs.json().try_init()
     } else {
-        logs.with_ansi(is_colourful(&io::stderr())).with_target(false).try_init()
+        logs.with_ansi(is_colourful(&io::stderr()))
+            .with_target(false)
+            .try_init()
     };
     if started.is_err() {
         note("logging was started already");
@@ -63,7 +76,11 @@ pub(super) fn note(text: &str) {
 
 /// Why the command ends without its result.
 pub(super) fn failure(message: &str) {
-    let mark = if is_colourful(&io::stderr()) { "\u{1b}[31m✗\u{1b}[0m" } else { "✗" };
+    let mark = if is_colourful(&io::stderr()) {
+        "\u{1b}[31m✗\u{1b}[0m"
+    } else {
+        "✗"
+    };
     note(&format!("{mark} {message}"));
 }
 
@@ -136,7 +153,8 @@ impl Grid {
     }
 
     pub(super) fn fact(&mut self, name: &str, value: impl Into<String>) {
-        self.table.add_row(vec![bold(Cell::new(name)), Cell::new(value.into())]);
+        self.table
+            .add_row(vec![bold(Cell::new(name)), Cell::new(value.into())]);
     }
 
     pub(super) fn print(&self) {
@@ -151,7 +169,11 @@ impl Grid {
 }
 
 fn bold(cell: Cell) -> Cell {
-    if is_colourful(&io::stdout()) { cell.add_attribute(comfy_table::Attribute::Bold) } else { cell }
+    if is_colourful(&io::stdout()) {
+        cell.add_attribute(comfy_table::Attribute::Bold)
+    } else {
+        cell
+    }
 }
 
 /// A bar on standard error for work that takes long; nothing where nobody looks.
@@ -159,8 +181,11 @@ pub(super) fn bar(length: u64, what: &str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length).with_style(style).with_message(what.to_owned())
+    let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(length)
+        .with_style(style)
+        .with_message(what.to_owned())
 }
 
 /// An instant of the API in a zone: `2026-11-22 18:00`. What cannot be read is shown as it is.
@@ -183,7 +208,11 @@ pub(super) fn enumerate(texts: Texts, parts: &[String]) -> String {
 
 /// `12%`; a dash when there is nobody.
 pub(super) fn percent(part: i64, whole: i64) -> String {
-    if whole <= 0 { "–".to_owned() } else { format!("{}%", part * 100 / whole) }
+    if whole <= 0 {
+        "–".to_owned()
+    } else {
+        format!("{}%", part * 100 / whole)
+    }
 }
 
 #[cfg(test)]
@@ -192,7 +221,10 @@ mod tests {
 
     #[test]
     fn an_instant_is_shown_in_the_zone_of_the_matter() {
-        assert_eq!(when("2026-11-22T10:00:00.000Z", "Asia/Shanghai"), "2026-11-22 18:00");
+        assert_eq!(
+            when("2026-11-22T10:00:00.000Z", "Asia/Shanghai"),
+            "2026-11-22 18:00"
+        );
         assert_eq!(when("soon", "Asia/Shanghai"), "soon");
     }
 

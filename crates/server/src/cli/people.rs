@@ -66,13 +66,23 @@ async fn import(global: &Global, arguments: &ImportArguments) -> Result<(), Fail
     let texts = global.texts();
     let file = part(&arguments.file, texts)?;
     let client = Client::find(global)?;
-    let form = Form::new().part("file", file).text("close_missing", arguments.close_missing.to_string());
-    let path = if arguments.dry_run { "/api/v1/people/import?dry_run=true" } else { "/api/v1/people/import" };
+    let form = Form::new()
+        .part("file", file)
+        .text("close_missing", arguments.close_missing.to_string());
+    let path = if arguments.dry_run {
+        "/api/v1/people/import?dry_run=true"
+    } else {
+        "/api/v1/people/import"
+    };
     let report: Import = client.post_form(path, form).await?;
     if global.json {
         output::json(&report);
     } else if report.problems.is_empty() {
-        let key = if report.applied { "cli.people_imported" } else { "cli.people_would_import" };
+        let key = if report.applied {
+            "cli.people_imported"
+        } else {
+            "cli.people_would_import"
+        };
         let counts: [(&str, &dyn std::fmt::Display); 6] = [
             ("rows", &report.rows),
             ("created", &report.created),
@@ -87,7 +97,11 @@ async fn import(global: &Global, arguments: &ImportArguments) -> Result<(), Fail
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         let mut grid = Grid::new(&headers, &[0]);
         for problem in &report.problems {
-            grid.row(vec![problem.line.to_string(), problem.column.clone(), problem.message.clone()]);
+            grid.row(vec![
+                problem.line.to_string(),
+                problem.column.clone(),
+                problem.message.clone(),
+            ]);
         }
         grid.print();
     }
@@ -102,10 +116,15 @@ async fn list(global: &Global, arguments: &ListArguments) -> Result<(), Failure>
     let client = Client::find(global)?;
     let query = [
         ("search", arguments.search.as_deref().unwrap_or_default()),
-        ("department", arguments.department.as_deref().unwrap_or_default()),
+        (
+            "department",
+            arguments.department.as_deref().unwrap_or_default(),
+        ),
         ("state", arguments.state.as_str()),
     ];
-    let people: Vec<Person> = client.all("/api/v1/people", &query, arguments.limit as usize).await?;
+    let people: Vec<Person> = client
+        .all("/api/v1/people", &query, arguments.limit as usize)
+        .await?;
     if global.json {
         output::json(&people);
         return Ok(());
@@ -114,11 +133,18 @@ async fn list(global: &Global, arguments: &ListArguments) -> Result<(), Failure>
         output::note(texts.get("cli.people_none"));
         return Ok(());
     }
-    let headers = ["staff_no", "name", "department", "job", "email"].map(|c| texts.of_value("cli.column", c));
+    let headers =
+        ["staff_no", "name", "department", "job", "email"].map(|c| texts.of_value("cli.column", c));
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut grid = Grid::new(&headers, &[]);
     for person in people {
-        grid.row(vec![person.staff_no, person.name, person.department, person.title.unwrap_or_default(), person.email.unwrap_or_default()]);
+        grid.row(vec![
+            person.staff_no,
+            person.name,
+            person.department,
+            person.title.unwrap_or_default(),
+            person.email.unwrap_or_default(),
+        ]);
     }
     grid.print();
     Ok(())

@@ -85,7 +85,9 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
             Ok(done) => progress.suspend(|| done.print(texts)),
             Err(failure) if many => {
                 results.push(json!({ "file": file, "error": failure.message }));
-                progress.suspend(|| output::failure(&format!("{}: {}", file.display(), failure.message)));
+                progress.suspend(|| {
+                    output::failure(&format!("{}: {}", file.display(), failure.message))
+                });
                 failures.push(failure);
             }
             Err(failure) => return Err(failure),
@@ -101,7 +103,13 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
     match failures.iter().map(|failure| failure.code).max() {
         None => Ok(()),
         Some(code) => {
-            let message = texts.with2("cli.some_failed", "failed", failures.len(), "all", arguments.files.len());
+            let message = texts.with2(
+                "cli.some_failed",
+                "failed",
+                failures.len(),
+                "all",
+                arguments.files.len(),
+            );
             Err(Failure { message, code })
         }
     }
@@ -116,8 +124,15 @@ fn refuse_one_name_for_several(arguments: &Arguments, texts: Texts) -> Result<()
         ("--label", arguments.label.is_some()),
         ("--attach", !arguments.attachments.is_empty()),
     ];
-    match single.iter().find(|(_, given)| *given && arguments.files.len() > 1) {
-        Some((option, _)) => Err(Failure::usage(texts.with("cli.one_file_only", "option", option))),
+    match single
+        .iter()
+        .find(|(_, given)| *given && arguments.files.len() > 1)
+    {
+        Some((option, _)) => Err(Failure::usage(texts.with(
+            "cli.one_file_only",
+            "option",
+            option,
+        ))),
         None => Ok(()),
     }
 }
@@ -127,12 +142,23 @@ enum Done {
     Published(Published),
 }
 
-async fn one(client: &Client, arguments: &Arguments, file: &Path, texts: Texts) -> Result<Done, Failure> {
+async fn one(
+    client: &Client,
+    arguments: &Arguments,
+    file: &Path,
+    texts: Texts,
+) -> Result<Done, Failure> {
     let form = form(arguments, file, texts)?;
     if arguments.dry_run {
-        return Ok(Done::Planned(client.post_form("/api/v1/versions?dry_run=true", form).await?));
+        return Ok(Done::Planned(
+            client
+                .post_form("/api/v1/versions?dry_run=true", form)
+                .await?,
+        ));
     }
-    Ok(Done::Published(client.post_form("/api/v1/versions", form).await?))
+    Ok(Done::Published(
+        client.post_form("/api/v1/versions", form).await?,
+    ))
 }
 
 fn form(arguments: &Arguments, file: &Path, texts: Texts) -> Result<Form, Failure> {
@@ -168,10 +194,20 @@ fn form(arguments: &Arguments, file: &Path, texts: Texts) -> Result<Form, Failur
 
 /// A file as a part of a form; its name goes along, its folder does not.
 pub(super) fn part(file: &Path, texts: Texts) -> Result<Part, Failure> {
-    let unreadable =
-        |detail: String| Failure::usage(texts.with2("cli.file_unreadable", "file", file.display(), "detail", detail));
+    let unreadable = |detail: String| {
+        Failure::usage(texts.with2(
+            "cli.file_unreadable",
+            "file",
+            file.display(),
+            "detail",
+            detail,
+        ))
+    };
     let bytes = std::fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = file
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     Ok(Part::bytes(bytes).file_name(name))
 }
 
@@ -212,56 +248,137 @@ fn print_published(published: &Published, texts: Texts) {
 
 fn print_warnings(warnings: &[PlanWarning]) {
     for warning in warnings {
-        let fix = warning.fix.as_deref().map(|fix| format!(" {fix}")).unwrap_or_default();
-        output::line(&format!("{} {}{fix}", output::toned(Tone::Look, "!"), warning.message));
+        let fix = warning
+            .fix
+            .as_deref()
+            .map(|fix| format!(" {fix}"))
+            .unwrap_or_default();
+        output::line(&format!(
+            "{} {}{fix}",
+            output::toned(Tone::Look, "!"),
+            warning.message
+        ));
     }
 }
 
 /// Who, when, over which channels, which reminders, what falls, what to look at.
 fn print_plan(plan: &Plan, texts: Texts) {
-    output::line(&output::toned(Tone::Strong, &format!("{} {}", plan.title, plan.label)));
+    output::line(&output::toned(
+        Tone::Strong,
+        &format!("{} {}", plan.title, plan.label),
+    ));
     let mut facts = Grid::facts();
     let mut fact = |key: &str, value: String| facts.fact(&texts.of_value("cli.fact", key), value);
     fact("policy", policy_line(plan, texts));
     if !plan.summary.is_empty() {
-        let mark = if plan.summary_is_proposed { texts.get("cli.summary_proposed") } else { "" };
+        let mark = if plan.summary_is_proposed {
+            texts.get("cli.summary_proposed")
+        } else {
+            ""
+        };
         fact("summary", format!("{}{mark}", plan.summary));
     }
-    if let (Some(changed), Some(added), Some(deleted)) = (plan.changed_clauses, plan.added_clauses, plan.deleted_clauses) {
-        let counted = texts.fill("cli.clauses_changed", &[("changed", &changed), ("added", &added), ("deleted", &deleted)]);
+    if let (Some(changed), Some(added), Some(deleted)) = (
+        plan.changed_clauses,
+        plan.added_clauses,
+        plan.deleted_clauses,
+    ) {
+        let counted = texts.fill(
+            "cli.clauses_changed",
+            &[
+                ("changed", &changed),
+                ("added", &added),
+                ("deleted", &deleted),
+            ],
+        );
         fact("clauses", counted);
     }
-    fact("requirement", texts.of_value("cli.requirement", &plan.requirement));
-    fact("audience", texts.with2("cli.audience_people", "audience", &plan.audience, "n", plan.recipients));
-    let departments = plan.departments.iter().take(8).map(|part| format!("{} {}", part.department, part.people));
-    fact("departments", more(departments.collect(), plan.departments.len(), texts));
-    fact("for_example", more(plan.sample.clone(), usize::try_from(plan.recipients).unwrap_or(0), texts));
-    let due = plan.due_at.as_deref().map(|at| output::when(at, &plan.time_zone));
-    fact("due", due.unwrap_or_else(|| texts.get("cli.due_none").to_owned()));
+    fact(
+        "requirement",
+        texts.of_value("cli.requirement", &plan.requirement),
+    );
+    fact(
+        "audience",
+        texts.with2(
+            "cli.audience_people",
+            "audience",
+            &plan.audience,
+            "n",
+            plan.recipients,
+        ),
+    );
+    let departments = plan
+        .departments
+        .iter()
+        .take(8)
+        .map(|part| format!("{} {}", part.department, part.people));
+    fact(
+        "departments",
+        more(departments.collect(), plan.departments.len(), texts),
+    );
+    fact(
+        "for_example",
+        more(
+            plan.sample.clone(),
+            usize::try_from(plan.recipients).unwrap_or(0),
+            texts,
+        ),
+    );
+    let due = plan
+        .due_at
+        .as_deref()
+        .map(|at| output::when(at, &plan.time_zone));
+    fact(
+        "due",
+        due.unwrap_or_else(|| texts.get("cli.due_none").to_owned()),
+    );
     if let Some(effective) = &plan.effective_on {
         fact("effective", effective.clone());
     }
     fact("channels", channel_lines(plan, texts).join("\n"));
     if !plan.undeliverable_people.is_empty() {
-        fact("unreachable", output::enumerate(texts, &plan.undeliverable_people));
+        fact(
+            "unreachable",
+            output::enumerate(texts, &plan.undeliverable_people),
+        );
     }
     fact("metered", plan.metered_webhook_calls.to_string());
     fact("reminders", reminder_lines(plan, texts).join("\n"));
     for old in &plan.supersedes {
-        let key = if old.carried_forward { "cli.supersedes_carried" } else { "cli.supersedes_anew" };
-        let values: [(&str, &dyn std::fmt::Display); 3] =
-            [("title", &old.title), ("pending", &old.pending), ("acknowledged", &old.acknowledged)];
+        let key = if old.carried_forward {
+            "cli.supersedes_carried"
+        } else {
+            "cli.supersedes_anew"
+        };
+        let values: [(&str, &dyn std::fmt::Display); 3] = [
+            ("title", &old.title),
+            ("pending", &old.pending),
+            ("acknowledged", &old.acknowledged),
+        ];
         fact("ends", texts.fill(key, &values));
     }
     facts.print();
     print_warnings(&plan.warnings);
-    output::note(texts.get(if plan.unchanged { "cli.dry_run_unchanged" } else { "cli.dry_run_over" }));
+    output::note(texts.get(if plan.unchanged {
+        "cli.dry_run_unchanged"
+    } else {
+        "cli.dry_run_over"
+    }));
 }
 
 fn policy_line(plan: &Plan, texts: Texts) -> String {
-    let kind = if plan.is_new_policy { texts.get("cli.policy_new").to_owned() } else { texts.of_value("cli.change", &plan.change) };
+    let kind = if plan.is_new_policy {
+        texts.get("cli.policy_new").to_owned()
+    } else {
+        texts.of_value("cli.change", &plan.change)
+    };
     let mut parts = vec![plan.policy.clone(), kind];
-    parts.extend([&plan.category, &plan.owner].into_iter().filter(|part| !part.is_empty()).cloned());
+    parts.extend(
+        [&plan.category, &plan.owner]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .cloned(),
+    );
     parts.join(" · ")
 }
 
@@ -270,7 +387,11 @@ fn channel_lines(plan: &Plan, texts: Texts) -> Vec<String> {
         return vec![texts.get("cli.channels_none").to_owned()];
     }
     let shown = plan.deliveries.iter().map(|delivery| {
-        let key = if delivery.personal { "cli.delivery_personal" } else { "cli.delivery_group" };
+        let key = if delivery.personal {
+            "cli.delivery_personal"
+        } else {
+            "cli.delivery_group"
+        };
         let line = texts.with2(key, "channel", &delivery.channel, "n", delivery.messages);
         match delivery.undeliverable {
             0 => line,
@@ -285,7 +406,11 @@ fn reminder_lines(plan: &Plan, texts: Texts) -> Vec<String> {
         return vec![texts.get("cli.reminders_none").to_owned()];
     }
     let mut lines = vec![plan.reminder_plan.clone()];
-    lines.extend(plan.reminders.iter().map(|r| format!("{}  {}", output::when(&r.at, &plan.time_zone), r.step)));
+    lines.extend(
+        plan.reminders
+            .iter()
+            .map(|r| format!("{}  {}", output::when(&r.at, &plan.time_zone), r.step)),
+    );
     lines
 }
 
@@ -293,7 +418,11 @@ fn reminder_lines(plan: &Plan, texts: Texts) -> Vec<String> {
 fn more(shown: Vec<String>, all: usize, texts: Texts) -> String {
     let left = all.saturating_sub(shown.len());
     let list = output::enumerate(texts, &shown);
-    if left == 0 { list } else { format!("{list} {}", texts.with("cli.and_more", "n", left)) }
+    if left == 0 {
+        list
+    } else {
+        format!("{list} {}", texts.with("cli.and_more", "n", left))
+    }
 }
 
 #[cfg(test)]
@@ -310,12 +439,24 @@ mod tests {
     }
 
     fn parse(line: &[&str]) -> Arguments {
-        Line::try_parse_from([&["publish"], line].concat()).unwrap().arguments
+        Line::try_parse_from([&["publish"], line].concat())
+            .unwrap()
+            .arguments
     }
 
     #[test]
     fn a_channel_may_stand_several_times() {
-        let arguments = parse(&["a.md", "--channel", "robot:hr", "--channel", "mail", "--require", "confirm", "--due", "7d"]);
+        let arguments = parse(&[
+            "a.md",
+            "--channel",
+            "robot:hr",
+            "--channel",
+            "mail",
+            "--require",
+            "confirm",
+            "--due",
+            "7d",
+        ]);
         assert_eq!(arguments.channels, ["robot:hr", "mail"]);
         assert!(Line::try_parse_from(["publish"]).is_err());
     }
@@ -324,7 +465,8 @@ mod tests {
     fn a_title_for_several_files_is_refused() {
         let texts = Texts::of(Language::En);
         assert!(refuse_one_name_for_several(&parse(&["a.md", "b.md"]), texts).is_ok());
-        let refused = refuse_one_name_for_several(&parse(&["a.md", "b.md", "--title", "x"]), texts).unwrap_err();
+        let refused = refuse_one_name_for_several(&parse(&["a.md", "b.md", "--title", "x"]), texts)
+            .unwrap_err();
         assert_eq!(refused.code, 2);
         assert!(refused.message.contains("--title"));
     }

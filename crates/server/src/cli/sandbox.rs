@@ -29,9 +29,14 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
     let mut config: SandboxConfig = demo::sandbox_for(arguments.people as usize);
     config.listen = arguments.listen;
     config.data_dir = arguments.data;
-    let sandbox = Sandbox::start(config).await.map_err(|error| Failure::failed(error.to_string()))?;
+    let sandbox = Sandbox::start(config)
+        .await
+        .map_err(|error| Failure::failed(error.to_string()))?;
     let groups = sandbox.groups();
-    let robots: Vec<RobotAddress> = groups.iter().flat_map(|group| robots_of(&sandbox.url(), group)).collect();
+    let robots: Vec<RobotAddress> = groups
+        .iter()
+        .flat_map(|group| robots_of(&sandbox.url(), group))
+        .collect();
     if global.json {
         output::json(&serde_json::json!({ "url": sandbox.url(), "robots": robots }));
     } else {
@@ -39,7 +44,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         let mut facts = Grid::facts();
         facts.fact(texts.get("cli.demo_chat"), sandbox.url());
         for robot in &robots {
-            let secret = robot.secret.as_deref().map(|secret| format!("\n{secret}")).unwrap_or_default();
+            let secret = robot
+                .secret
+                .as_deref()
+                .map(|secret| format!("\n{secret}"))
+                .unwrap_or_default();
             facts.fact(&robot.group, format!("{}{secret}", robot.webhook));
         }
         facts.print();

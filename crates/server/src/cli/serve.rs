@@ -17,24 +17,43 @@ pub(super) async fn run(global: &Global, _arguments: Arguments) -> Result<(), Fa
         output::note(texts.get("cli.no_config_file"));
     }
     let database = place_of(&config.database.url);
-    let node = Box::pin(serve::start(config, Clock::system())).await.map_err(|error| Failure::of_action(&error, texts))?;
+    let node = Box::pin(serve::start(config, Clock::system()))
+        .await
+        .map_err(|error| Failure::of_action(&error, texts))?;
     // Commands of this machine reach it where it listens, whatever its public address is.
     let base = format!("http://{}", reachable(node.address));
     let published = local::publish(&base, &node.app.local_token, node.address.port());
     let console = format!("{}/console", node.app.public_url());
     if global.json {
-        output::json(&serde_json::json!({ "url": base, "console": console, "api": format!("{base}/api") }));
+        output::json(
+            &serde_json::json!({ "url": base, "console": console, "api": format!("{base}/api") }),
+        );
     } else {
         output::line(&output::toned(Tone::Strong, texts.get("cli.serve_up")));
         let mut facts = Grid::facts();
         facts.fact(texts.get("cli.serve_console"), console);
         facts.fact(texts.get("cli.serve_listens"), node.address.to_string());
         facts.fact(texts.get("cli.serve_database"), database);
-        let channels: Vec<String> = node.app.channels().lanes().map(|channel| channel.lane().to_owned()).collect();
+        let channels: Vec<String> = node
+            .app
+            .channels()
+            .lanes()
+            .map(|channel| channel.lane().to_owned())
+            .collect();
         let none = || texts.get("cli.serve_no_channels").to_owned();
-        facts.fact(&texts.of_value("cli.fact", "channels"), if channels.is_empty() { none() } else { output::enumerate(texts, &channels) });
+        facts.fact(
+            &texts.of_value("cli.fact", "channels"),
+            if channels.is_empty() {
+                none()
+            } else {
+                output::enumerate(texts, &channels)
+            },
+        );
         facts.print();
-        if !sign_in::is_set_up(&node.app).await.map_err(|error| Failure::of_action(&error, texts))? {
+        if !sign_in::is_set_up(&node.app)
+            .await
+            .map_err(|error| Failure::of_action(&error, texts))?
+        {
             output::line(texts.get("cli.serve_set_up"));
         }
         output::line(texts.get("cli.stop_with"));
@@ -63,8 +82,16 @@ fn reachable(address: std::net::SocketAddr) -> std::net::SocketAddr {
 pub(super) fn place_of(url: &str) -> String {
     match url::Url::parse(url) {
         Ok(parsed) if parsed.has_host() => {
-            let port = parsed.port().map(|port| format!(":{port}")).unwrap_or_default();
-            format!("{}://{}{port}{}", parsed.scheme(), parsed.host_str().unwrap_or_default(), parsed.path())
+            let port = parsed
+                .port()
+                .map(|port| format!(":{port}"))
+                .unwrap_or_default();
+            format!(
+                "{}://{}{port}{}",
+                parsed.scheme(),
+                parsed.host_str().unwrap_or_default(),
+                parsed.path()
+            )
         }
         _ => url.to_owned(),
     }
@@ -76,14 +103,26 @@ mod tests {
 
     #[test]
     fn a_database_is_named_without_its_password() {
-        assert_eq!(place_of("postgres://yuezhi:hunter2@db.example:5432/y?x=1"), "postgres://db.example:5432/y");
+        assert_eq!(
+            place_of("postgres://yuezhi:hunter2@db.example:5432/y?x=1"),
+            "postgres://db.example:5432/y"
+        );
         assert_eq!(place_of("sqlite:yuezhi.sqlite"), "sqlite:yuezhi.sqlite");
     }
 
     #[test]
     fn a_server_on_all_addresses_is_reached_by_loopback() {
-        assert_eq!(reachable("0.0.0.0:8790".parse().unwrap()).to_string(), "127.0.0.1:8790");
-        assert_eq!(reachable("[::]:8790".parse().unwrap()).to_string(), "[::1]:8790");
-        assert_eq!(reachable("10.0.0.1:8790".parse().unwrap()).to_string(), "10.0.0.1:8790");
+        assert_eq!(
+            reachable("0.0.0.0:8790".parse().unwrap()).to_string(),
+            "127.0.0.1:8790"
+        );
+        assert_eq!(
+            reachable("[::]:8790".parse().unwrap()).to_string(),
+            "[::1]:8790"
+        );
+        assert_eq!(
+            reachable("10.0.0.1:8790".parse().unwrap()).to_string(),
+            "10.0.0.1:8790"
+        );
     }
 }

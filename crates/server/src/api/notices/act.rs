@@ -1,6 +1,9 @@
 //! `POST /notices/{id}/reminders` and `/cancellation`.
 
-use axum::{Json, extract::{Path, State}};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -14,8 +17,7 @@ use yuezhi_store::{
 use super::find;
 use crate::{
     actions::{
-        ActionError, Refusal,
-        cancel_notice,
+        ActionError, Refusal, cancel_notice,
         send_reminders::{self, RemindRequest},
     },
     api::{
@@ -82,11 +84,20 @@ pub(super) async fn remind(
     let notice_id: NoticeId = id(&notice, "notice_unknown")?;
     let dry_run = body.dry_run;
     let person_nos = app.db.read(move |tx| chosen(tx, &notice_id, &body)).await?;
-    let request = RemindRequest { actor: caller.actor, notice_id, person_nos, dry_run };
+    let request = RemindRequest {
+        actor: caller.actor,
+        notice_id,
+        person_nos,
+        dry_run,
+    };
     let reminded = send_reminders::remind(&app, request).await?;
     Ok(Json(Reminded {
         outstanding: reminded.outstanding,
-        deliveries: reminded.deliveries.into_iter().map(crate::api::versions::delivery).collect(),
+        deliveries: reminded
+            .deliveries
+            .into_iter()
+            .map(crate::api::versions::delivery)
+            .collect(),
         dry_run,
     }))
 }
@@ -95,7 +106,11 @@ pub(super) async fn remind(
 const EVERYBODY: usize = 10_000_000;
 
 /// The people a body names; empty for everybody.
-fn chosen(tx: &mut Tx<'_>, notice_id: &NoticeId, body: &RemindBody) -> Result<Vec<i64>, ActionError> {
+fn chosen(
+    tx: &mut Tx<'_>,
+    notice_id: &NoticeId,
+    body: &RemindBody,
+) -> Result<Vec<i64>, ActionError> {
     let mut person_nos = Vec::new();
     for staff_no in &body.staff_nos {
         let person = people::by_staff_no(tx, staff_no)?;
@@ -112,10 +127,23 @@ fn chosen(tx: &mut Tx<'_>, notice_id: &NoticeId, body: &RemindBody) -> Result<Ve
         department_nos,
         ..ObligationFilter::default()
     };
-    let within: Vec<i64> =
-        obligations::list(tx, notice.no, &filter, 0, EVERYBODY)?.into_iter().map(|row| row.person_no).collect();
-    person_nos = if body.staff_nos.is_empty() { within } else { person_nos.into_iter().filter(|no| within.contains(no)).collect() };
-    if person_nos.is_empty() { Err(Refusal::conflict("nobody_outstanding").into()) } else { Ok(person_nos) }
+    let within: Vec<i64> = obligations::list(tx, notice.no, &filter, 0, EVERYBODY)?
+        .into_iter()
+        .map(|row| row.person_no)
+        .collect();
+    person_nos = if body.staff_nos.is_empty() {
+        within
+    } else {
+        person_nos
+            .into_iter()
+            .filter(|no| within.contains(no))
+            .collect()
+    };
+    if person_nos.is_empty() {
+        Err(Refusal::conflict("nobody_outstanding").into())
+    } else {
+        Ok(person_nos)
+    }
 }
 
 /// Why a notice is taken back.
@@ -147,5 +175,8 @@ async fn cancel(
 ) -> Result<Json<Cancelled>, ApiError> {
     let notice_id: NoticeId = id(&notice, "notice_unknown")?;
     let cancelled = cancel_notice::cancel(&app, caller.actor, notice_id, &body.reason).await?;
-    Ok(Json(Cancelled { pending_closed: cancelled.pending_closed, deliveries_cancelled: cancelled.deliveries_cancelled }))
+    Ok(Json(Cancelled {
+        pending_closed: cancelled.pending_closed,
+        deliveries_cancelled: cancelled.deliveries_cancelled,
+    }))
 }

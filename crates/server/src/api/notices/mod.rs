@@ -6,7 +6,10 @@ mod recipients;
 pub use act::{CancelBody, Cancelled, RemindBody, Reminded, Reminder};
 pub use recipients::Recipient;
 
-use axum::{Json, extract::{Path, State}};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -115,23 +118,42 @@ struct NoticeQuery {
 
 /// Notices, newest first.
 #[utoipa::path(get, path = "/api/v1/notices", tag = "notices", params(NoticeQuery), responses((status = 200, body = Page<Notice>)))]
-async fn list_notices(State(app): State<App>, Ask(query): Ask<NoticeQuery>) -> Result<Json<Page<Notice>>, ApiError> {
+async fn list_notices(
+    State(app): State<App>,
+    Ask(query): Ask<NoticeQuery>,
+) -> Result<Json<Page<Notice>>, ApiError> {
     let window = Window::of(query.after.as_deref(), query.limit)?;
     let state: Option<NoticeState> = word("state", query.state.as_deref())?;
     let slug = query.policy.filter(|slug| !slug.is_empty());
     let rows = app
         .db
         .read(move |tx| {
-            let policy_no = slug.as_deref().map(|slug| super::policies::find(tx, slug)).transpose()?.map(|p| p.no);
-            Ok::<_, ActionError>(notices::list(tx, &NoticeFilter { state, policy_no }, window.after, window.to_ask())?)
+            let policy_no = slug
+                .as_deref()
+                .map(|slug| super::policies::find(tx, slug))
+                .transpose()?
+                .map(|p| p.no);
+            Ok::<_, ActionError>(notices::list(
+                tx,
+                &NoticeFilter { state, policy_no },
+                window.after,
+                window.to_ask(),
+            )?)
         })
         .await?;
-    Ok(Json(window.page(rows, |row| row.notice.no, |row| shown(&app, row, None))))
+    Ok(Json(window.page(
+        rows,
+        |row| row.notice.no,
+        |row| shown(&app, row, None),
+    )))
 }
 
 /// One notice, with its numbers by department.
 #[utoipa::path(get, path = "/api/v1/notices/{id}", tag = "notices", params(("id" = String, Path)), responses((status = 200, body = NoticeDetail)))]
-async fn get_notice(State(app): State<App>, Path(notice): Path<String>) -> Result<Json<NoticeDetail>, ApiError> {
+async fn get_notice(
+    State(app): State<App>,
+    Path(notice): Path<String>,
+) -> Result<Json<NoticeDetail>, ApiError> {
     let notice_id: NoticeId = id(&notice, "notice_unknown")?;
     let now = app.now();
     let (row, version, overdue, departments) = app
@@ -155,9 +177,16 @@ async fn get_notice(State(app): State<App>, Path(notice): Path<String>) -> Resul
         .await?;
     let departments = departments
         .into_iter()
-        .map(|part| DepartmentNumbers { department: part.path, numbers: part.totals.into() })
+        .map(|part| DepartmentNumbers {
+            department: part.path,
+            numbers: part.totals.into(),
+        })
         .collect();
-    Ok(Json(NoticeDetail { notice: shown(&app, row, Some(version.to_string())), overdue, departments }))
+    Ok(Json(NoticeDetail {
+        notice: shown(&app, row, Some(version.to_string())),
+        overdue,
+        departments,
+    }))
 }
 
 /// The notice of this id.

@@ -1,6 +1,9 @@
 //! `/notices/{id}/recipients`, `/deliveries`, `/receipts`, `/reminders`: the people of a notice and what happened.
 
-use axum::{Json, extract::{Path, State}};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -101,7 +104,13 @@ async fn list_recipients(
                 overdue_at: query.overdue.unwrap_or(false).then_some(now),
                 opened: query.opened,
             };
-            Ok::<_, ActionError>(obligations::list(tx, notice.no, &filter, window.after, window.to_ask())?)
+            Ok::<_, ActionError>(obligations::list(
+                tx,
+                notice.no,
+                &filter,
+                window.after,
+                window.to_ask(),
+            )?)
         })
         .await?;
     let show = |row: ObligationRow| Recipient {
@@ -122,8 +131,13 @@ async fn list_recipients(
 }
 
 fn states(text: Option<&str>) -> Result<Vec<ObligationState>, Refusal> {
-    let parts = text.unwrap_or_default().split(',').filter(|part| !part.trim().is_empty());
-    parts.filter_map(|part| word("state", Some(part)).transpose()).collect()
+    let parts = text
+        .unwrap_or_default()
+        .split(',')
+        .filter(|part| !part.trim().is_empty());
+    parts
+        .filter_map(|part| word("state", Some(part)).transpose())
+        .collect()
 }
 
 /// What was sent for a notice, and what was not.
@@ -142,11 +156,23 @@ async fn list_notice_deliveries(
         .db
         .read(move |tx| {
             let notice = find(tx, &notice_id)?;
-            let filter = DeliveryFilter { notice_no: Some(notice.no), ..DeliveryFilter::default() };
-            Ok::<_, ActionError>(deliveries::list(tx, &filter, window.after, window.to_ask())?)
+            let filter = DeliveryFilter {
+                notice_no: Some(notice.no),
+                ..DeliveryFilter::default()
+            };
+            Ok::<_, ActionError>(deliveries::list(
+                tx,
+                &filter,
+                window.after,
+                window.to_ask(),
+            )?)
         })
         .await?;
-    Ok(Json(window.page(rows, |row| row.delivery.no, crate::api::deliveries::shown)))
+    Ok(Json(window.page(
+        rows,
+        |row| row.delivery.no,
+        crate::api::deliveries::shown,
+    )))
 }
 
 /// What was observed of people and done by them, oldest first.
@@ -195,8 +221,13 @@ async fn list_recipient_receipts(
             Ok::<_, ActionError>((rows, people))
         })
         .await?;
-    let items = rows.into_iter().map(|row| crate::api::receipts::shown(&notice_id.to_string(), row, &people));
-    Ok(Json(Page { items: items.collect(), next: None }))
+    let items = rows
+        .into_iter()
+        .map(|row| crate::api::receipts::shown(&notice_id.to_string(), row, &people));
+    Ok(Json(Page {
+        items: items.collect(),
+        next: None,
+    }))
 }
 
 /// The reminders of a notice: sent, left out, and why.
@@ -204,7 +235,10 @@ async fn list_recipient_receipts(
     get, path = "/api/v1/notices/{id}/reminders", tag = "notices", params(("id" = String, Path)),
     responses((status = 200, body = Page<Reminder>))
 )]
-async fn list_reminders(State(app): State<App>, Path(notice): Path<String>) -> Result<Json<Page<Reminder>>, ApiError> {
+async fn list_reminders(
+    State(app): State<App>,
+    Path(notice): Path<String>,
+) -> Result<Json<Page<Reminder>>, ApiError> {
     let notice_id: NoticeId = id(&notice, "notice_unknown")?;
     let rows = app
         .db
@@ -222,5 +256,8 @@ async fn list_reminders(State(app): State<App>, Path(notice): Path<String>) -> R
         recipients: row.recipients,
         by: row.actor,
     });
-    Ok(Json(Page { items: items.collect(), next: None }))
+    Ok(Json(Page {
+        items: items.collect(),
+        next: None,
+    }))
 }

@@ -47,24 +47,41 @@ struct ContentQuery {
     get, path = "/api/v1/versions/{id}/content", tag = "versions", params(ContentQuery, ("id" = String, Path)),
     responses((status = 200, body = String, content_type = "text/html"))
 )]
-async fn get_content(State(app): State<App>, Path(version_id): Path<String>, Ask(query): Ask<ContentQuery>) -> Result<Response, ApiError> {
+async fn get_content(
+    State(app): State<App>,
+    Path(version_id): Path<String>,
+    Ask(query): Ask<ContentQuery>,
+) -> Result<Response, ApiError> {
     let version_id: VersionId = id(&version_id, "version_unknown")?;
     let is_text = match query.format.as_deref() {
         None | Some("html") => false,
         Some("text") => true,
         Some(other) => {
             let detail = format!("\"{other}\"; html, text");
-            return Err(Refusal::invalid("format", "word_bad").with("detail", detail).into());
+            return Err(Refusal::invalid("format", "word_bad")
+                .with("detail", detail)
+                .into());
         }
     };
     let bytes = app
         .db
         .read(move |tx| {
             let (_, version) = super::find(tx, &version_id)?;
-            stored(tx, if is_text { &version.text_hash } else { &version.html_hash })
+            stored(
+                tx,
+                if is_text {
+                    &version.text_hash
+                } else {
+                    &version.html_hash
+                },
+            )
         })
         .await?;
-    let kind = if is_text { "text/plain; charset=utf-8" } else { "text/html; charset=utf-8" };
+    let kind = if is_text {
+        "text/plain; charset=utf-8"
+    } else {
+        "text/html; charset=utf-8"
+    };
     Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response())
 }
 
@@ -93,7 +110,10 @@ pub struct Clauses {
 
 /// The clauses of a version.
 #[utoipa::path(get, path = "/api/v1/versions/{id}/clauses", tag = "versions", params(("id" = String, Path)), responses((status = 200, body = Clauses)))]
-async fn get_clauses(State(app): State<App>, Path(version_id): Path<String>) -> Result<Json<Clauses>, ApiError> {
+async fn get_clauses(
+    State(app): State<App>,
+    Path(version_id): Path<String>,
+) -> Result<Json<Clauses>, ApiError> {
     let version_id: VersionId = id(&version_id, "version_unknown")?;
     let bytes = app
         .db
@@ -102,16 +122,21 @@ async fn get_clauses(State(app): State<App>, Path(version_id): Path<String>) -> 
             stored(tx, &version.document_hash)
         })
         .await?;
-    let items = document(&bytes)?.clauses().into_iter().map(|clause| Clause {
-        kind: word(&clause.kind),
-        label: clause.label,
-        level: clause.level,
-        path: clause.path,
-        heading: clause.heading,
-        text: clause.text,
-        anchor: clause.anchor,
-    });
-    Ok(Json(Clauses { items: items.collect() }))
+    let items = document(&bytes)?
+        .clauses()
+        .into_iter()
+        .map(|clause| Clause {
+            kind: word(&clause.kind),
+            label: clause.label,
+            level: clause.level,
+            path: clause.path,
+            heading: clause.heading,
+            text: clause.text,
+            anchor: clause.anchor,
+        });
+    Ok(Json(Clauses {
+        items: items.collect(),
+    }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -157,19 +182,34 @@ pub struct Segment {
 
 /// The differences to another version of the same policy, clause by clause.
 #[utoipa::path(get, path = "/api/v1/versions/{id}/diff", tag = "versions", params(DiffQuery, ("id" = String, Path)), responses((status = 200, body = Differences)))]
-async fn get_diff(State(app): State<App>, Path(version_id): Path<String>, Ask(query): Ask<DiffQuery>) -> Result<Json<Differences>, ApiError> {
+async fn get_diff(
+    State(app): State<App>,
+    Path(version_id): Path<String>,
+    Ask(query): Ask<DiffQuery>,
+) -> Result<Json<Differences>, ApiError> {
     let version_id: VersionId = id(&version_id, "version_unknown")?;
-    let against: Option<VersionId> = query.against.as_deref().map(|text| id(text, "version_unknown")).transpose()?;
+    let against: Option<VersionId> = query
+        .against
+        .as_deref()
+        .map(|text| id(text, "version_unknown"))
+        .transpose()?;
     let (old, new) = app
         .db
         .read(move |tx| {
             let (policy, new) = super::find(tx, &version_id)?;
             let old = match &against {
-                Some(against) => versions::by_id(tx, against)?.filter(|old| old.policy_no == policy.no),
-                None => versions::list(tx, policy.no)?.into_iter().find(|old| old.number < new.number),
+                Some(against) => {
+                    versions::by_id(tx, against)?.filter(|old| old.policy_no == policy.no)
+                }
+                None => versions::list(tx, policy.no)?
+                    .into_iter()
+                    .find(|old| old.number < new.number),
             };
-            let old = old.ok_or_else(|| Refusal::invalid("against", "version_to_compare_unknown"))?;
-            let side = |tx: &mut Tx<'_>, v: versions::Version| Ok::<_, ActionError>((v.id, v.language, stored(tx, &v.document_hash)?));
+            let old =
+                old.ok_or_else(|| Refusal::invalid("against", "version_to_compare_unknown"))?;
+            let side = |tx: &mut Tx<'_>, v: versions::Version| {
+                Ok::<_, ActionError>((v.id, v.language, stored(tx, &v.document_hash)?))
+            };
             Ok::<_, ActionError>((side(tx, old)?, side(tx, new)?))
         })
         .await?;
@@ -191,13 +231,21 @@ async fn get_diff(State(app): State<App>, Path(version_id): Path<String>, Ask(qu
 }
 
 fn changes(diff: &Diff) -> Vec<Difference> {
-    let changed = diff.changes.iter().filter(|change| change.kind != yuezhi_documents::ChangeKind::Unchanged);
+    let changed = diff
+        .changes
+        .iter()
+        .filter(|change| change.kind != yuezhi_documents::ChangeKind::Unchanged);
     changed
         .map(|change| Difference {
             kind: word(&change.kind),
             old_label: change.old.as_ref().and_then(|clause| clause.label.clone()),
             new_label: change.new.as_ref().and_then(|clause| clause.label.clone()),
-            anchor: change.new.as_ref().or(change.old.as_ref()).map(|clause| clause.anchor.clone()).unwrap_or_default(),
+            anchor: change
+                .new
+                .as_ref()
+                .or(change.old.as_ref())
+                .map(|clause| clause.anchor.clone())
+                .unwrap_or_default(),
             segments: change
                 .segments
                 .iter()
@@ -207,7 +255,10 @@ fn changes(diff: &Diff) -> Vec<Difference> {
                         yuezhi_documents::Segment::Inserted(_) => "inserted",
                         yuezhi_documents::Segment::Deleted(_) => "deleted",
                     };
-                    Segment { kind: kind.to_owned(), text: segment.text().to_owned() }
+                    Segment {
+                        kind: kind.to_owned(),
+                        text: segment.text().to_owned(),
+                    }
                 })
                 .collect(),
         })
@@ -219,7 +270,10 @@ fn changes(diff: &Diff) -> Vec<Difference> {
     get, path = "/api/v1/versions/{id}/original", tag = "versions", params(("id" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"))
 )]
-async fn download_original(State(app): State<App>, Path(version_id): Path<String>) -> Result<Response, ApiError> {
+async fn download_original(
+    State(app): State<App>,
+    Path(version_id): Path<String>,
+) -> Result<Response, ApiError> {
     let version_id: VersionId = id(&version_id, "version_unknown")?;
     let (name, kind, bytes) = app
         .db
@@ -237,14 +291,19 @@ async fn download_original(State(app): State<App>, Path(version_id): Path<String
     get, path = "/api/v1/versions/{id}/files/{position}", tag = "versions", params(("id" = String, Path), ("position" = i64, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"))
 )]
-async fn download_attachment(State(app): State<App>, Path((version_id, position)): Path<(String, String)>) -> Result<Response, ApiError> {
+async fn download_attachment(
+    State(app): State<App>,
+    Path((version_id, position)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
     let version_id: VersionId = id(&version_id, "version_unknown")?;
     let position: i64 = id(&position, "file_unknown")?;
     let (name, kind, bytes) = app
         .db
         .read(move |tx| {
             let (_, version) = super::find(tx, &version_id)?;
-            let file = versions::list_files(tx, version.no)?.into_iter().find(|file| file.position == position);
+            let file = versions::list_files(tx, version.no)?
+                .into_iter()
+                .find(|file| file.position == position);
             let file = file.ok_or_else(|| Refusal::not_found("file_unknown"))?;
             let bytes = stored(tx, &file.hash)?;
             Ok::<_, ActionError>((file.name, file.media_type, bytes))
@@ -254,7 +313,8 @@ async fn download_attachment(State(app): State<App>, Path((version_id, position)
 }
 
 fn stored(tx: &mut Tx<'_>, hash: &ContentHash) -> Result<Vec<u8>, ActionError> {
-    contents::get(tx, hash)?.ok_or_else(|| ActionError::internal(format!("the content {hash} is missing")))
+    contents::get(tx, hash)?
+        .ok_or_else(|| ActionError::internal(format!("the content {hash} is missing")))
 }
 
 fn document(bytes: &[u8]) -> Result<Document, ActionError> {
@@ -263,17 +323,34 @@ fn document(bytes: &[u8]) -> Result<Document, ActionError> {
 
 /// The word that serde writes for a unit variant.
 fn word(value: &impl Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(ToOwned::to_owned)).unwrap_or_default()
+    serde_json::to_value(value)
+        .ok()
+        .and_then(|v| v.as_str().map(ToOwned::to_owned))
+        .unwrap_or_default()
 }
 
 /// RFC 6266: the name in UTF-8, and an ASCII one for old clients.
 fn download(name: &str, kind: &str, bytes: Vec<u8>) -> Response {
-    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20");
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '_' }).collect();
+    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20");
+    let plain: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
     let disposition = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("application/octet-stream")),
+    );
     if let Ok(value) = HeaderValue::from_str(&disposition) {
         headers.insert(header::CONTENT_DISPOSITION, value);
     }

@@ -5,10 +5,15 @@ mod plan;
 mod publish;
 
 pub(in crate::api) use plan::delivery;
-pub use plan::{Plan, PlannedDelivery, PlannedReminder, PlanWarning, PeopleOfDepartment, Superseded};
+pub use plan::{
+    PeopleOfDepartment, Plan, PlanWarning, PlannedDelivery, PlannedReminder, Superseded,
+};
 pub use publish::Published;
 
-use axum::{Json, extract::{Path, State}};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -22,7 +27,10 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_version)).merge(publish::routes()).merge(content::routes())
+    OpenApiRouter::new()
+        .routes(routes!(get_version))
+        .merge(publish::routes())
+        .merge(content::routes())
 }
 
 /// One version of a policy. It never changes, only its state does.
@@ -69,7 +77,10 @@ pub struct VersionFile {
 
 /// One version.
 #[utoipa::path(get, path = "/api/v1/versions/{id}", tag = "versions", params(("id" = String, Path)), responses((status = 200, body = Version)))]
-async fn get_version(State(app): State<App>, Path(version_id): Path<String>) -> Result<Json<Version>, ApiError> {
+async fn get_version(
+    State(app): State<App>,
+    Path(version_id): Path<String>,
+) -> Result<Json<Version>, ApiError> {
     let version_id: VersionId = id(&version_id, "version_unknown")?;
     let version = app
         .db
@@ -82,7 +93,10 @@ async fn get_version(State(app): State<App>, Path(version_id): Path<String>) -> 
 }
 
 /// A version with its policy.
-pub(super) fn find(tx: &mut Tx<'_>, version_id: &VersionId) -> Result<(policies::Policy, versions::Version), ActionError> {
+pub(super) fn find(
+    tx: &mut Tx<'_>,
+    version_id: &VersionId,
+) -> Result<(policies::Policy, versions::Version), ActionError> {
     let unknown = || ActionError::from(Refusal::not_found("version_unknown"));
     let version = versions::by_id(tx, version_id)?.ok_or_else(unknown)?;
     let policy = policies::get(tx, version.policy_no)?.ok_or_else(unknown)?;
@@ -90,15 +104,21 @@ pub(super) fn find(tx: &mut Tx<'_>, version_id: &VersionId) -> Result<(policies:
 }
 
 /// As the API shows it.
-pub(super) fn shown(tx: &mut Tx<'_>, policy: &policies::Policy, version: versions::Version) -> Result<Version, ActionError> {
+pub(super) fn shown(
+    tx: &mut Tx<'_>,
+    policy: &policies::Policy,
+    version: versions::Version,
+) -> Result<Version, ActionError> {
     let base = format!("/api/v1/versions/{}", version.id);
-    let attachments = versions::list_files(tx, version.no)?.into_iter().map(|file| VersionFile {
-        name: file.name,
-        media_type: file.media_type,
-        size: Some(file.size),
-        sha256: file.hash.to_string(),
-        href: format!("{base}/files/{}", file.position),
-    });
+    let attachments = versions::list_files(tx, version.no)?
+        .into_iter()
+        .map(|file| VersionFile {
+            name: file.name,
+            media_type: file.media_type,
+            size: Some(file.size),
+            sha256: file.hash.to_string(),
+            href: format!("{base}/files/{}", file.position),
+        });
     Ok(Version {
         id: version.id.to_string(),
         policy: policy.slug.clone(),

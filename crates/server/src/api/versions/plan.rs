@@ -114,7 +114,11 @@ pub(super) fn shown(app: &App, plan: action::PublishPlan, texts: Texts) -> Plan 
         language: plan.language.to_string(),
         audience: plan.audience,
         recipients: plan.recipients,
-        departments: plan.by_department.into_iter().map(|(department, people)| PeopleOfDepartment { department, people }).collect(),
+        departments: plan
+            .by_department
+            .into_iter()
+            .map(|(department, people)| PeopleOfDepartment { department, people })
+            .collect(),
         sample: plan.sample,
         due_at: plan.due_at.map(|at| at.to_string()),
         time_zone: app.time_zone.as_str().to_owned(),
@@ -122,14 +126,25 @@ pub(super) fn shown(app: &App, plan: action::PublishPlan, texts: Texts) -> Plan 
         undeliverable_people: plan.undeliverable_people,
         metered_webhook_calls: plan.metered_webhook_calls,
         reminder_plan: plan.reminder_plan,
-        reminders: plan.reminders.into_iter().map(|r| PlannedReminder { step: r.step, at: r.at.to_string() }).collect(),
+        reminders: plan
+            .reminders
+            .into_iter()
+            .map(|r| PlannedReminder {
+                step: r.step,
+                at: r.at.to_string(),
+            })
+            .collect(),
         supersedes: plan.supersedes.into_iter().map(superseded).collect(),
         changed_clauses: counts.map(|c| c.reworded + c.moved_and_reworded),
         added_clauses: counts.map(|c| c.added),
         deleted_clauses: counts.map(|c| c.deleted),
         clauses: plan.clauses,
         unchanged: plan.unchanged,
-        warnings: plan.warnings.iter().map(|warning| of_warning(warning, texts)).collect(),
+        warnings: plan
+            .warnings
+            .iter()
+            .map(|warning| of_warning(warning, texts))
+            .collect(),
     }
 }
 

@@ -18,7 +18,9 @@ use crate::{
 };
 
 pub(super) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(publish)).routes(routes!(publish_for_policy))
+    OpenApiRouter::new()
+        .routes(routes!(publish))
+        .routes(routes!(publish_for_policy))
 }
 
 /// What publishing ended with.
@@ -56,7 +58,12 @@ pub(super) struct PublishQuery {
     request_body(content = publish_form::VersionForm, content_type = "multipart/form-data"),
     responses((status = 201, description = "Published", body = Published), (status = 200, description = "The plan (dry run)", body = Plan))
 )]
-async fn publish(State(app): State<App>, caller: Caller, Ask(query): Ask<PublishQuery>, form: Form) -> Result<Response, ApiError> {
+async fn publish(
+    State(app): State<App>,
+    caller: Caller,
+    Ask(query): Ask<PublishQuery>,
+    form: Form,
+) -> Result<Response, ApiError> {
     let request = publish_form::request(form, &caller, None)?;
     act(&app, &caller, query.dry_run, request).await
 }
@@ -78,7 +85,12 @@ async fn publish_for_policy(
     act(&app, &caller, query.dry_run, request).await
 }
 
-async fn act(app: &App, caller: &Caller, dry_run: bool, request: PublishRequest) -> Result<Response, ApiError> {
+async fn act(
+    app: &App,
+    caller: &Caller,
+    dry_run: bool,
+    request: PublishRequest,
+) -> Result<Response, ApiError> {
     if dry_run {
         let plan = Box::pin(action::plan(app, &request)).await?;
         return Ok(Json(plan::shown(app, plan, caller.texts)).into_response());
@@ -98,7 +110,11 @@ async fn act(app: &App, caller: &Caller, dry_run: bool, request: PublishRequest)
             };
             (StatusCode::CREATED, published)
         }
-        action::Published::Unchanged { policy_slug, version_id, label } => {
+        action::Published::Unchanged {
+            policy_slug,
+            version_id,
+            label,
+        } => {
             let published = Published {
                 unchanged: true,
                 policy: policy_slug,
