@@ -21,7 +21,7 @@ use crate::{
 
 /// A form that was read whole.
 #[derive(Debug, Default)]
-pub struct Form {
+pub(super) struct Form {
     texts: BTreeMap<String, Vec<String>>,
     files: BTreeMap<String, Vec<UploadedFile>>,
 }
@@ -39,21 +39,19 @@ impl FromRequest<App> for Form {
         let mut form = Self::default();
         while let Some(field) = parts.next_field().await.map_err(|error| broken(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
-            match field.file_name().map(ToOwned::to_owned) {
-                Some(file_name) => {
-                    let bytes = field.bytes().await.map_err(|error| broken(&error))?;
-                    // A browser's empty file input.
-                    if !(file_name.is_empty() && bytes.is_empty()) {
-                        form.files.entry(name).or_default().push(UploadedFile {
-                            name: file_name,
-                            bytes,
-                        });
-                    }
-                }
-                None => {
-                    let text = field.text().await.map_err(|error| broken(&error))?;
-                    form.texts.entry(name).or_default().push(text);
-                }
+            let Some(file_name) = field.file_name().map(ToOwned::to_owned) else {
+                let text = field.text().await.map_err(|error| broken(&error))?;
+                form.texts.entry(name).or_default().push(text);
+                continue;
+            };
+            let bytes = field.bytes().await.map_err(|error| broken(&error))?;
+            // A browser's empty file input.
+            if !(file_name.is_empty() && bytes.is_empty()) {
+                let file = UploadedFile {
+                    name: file_name,
+                    bytes,
+                };
+                form.files.entry(name).or_default().push(file);
             }
         }
         Ok(form)
@@ -74,7 +72,7 @@ fn broken(error: &axum::extract::multipart::MultipartError) -> ApiError {
 
 impl Form {
     /// The one file of this name; `code` is the refusal if there is none.
-    pub fn file(
+    pub(super) fn file(
         &mut self,
         name: &'static str,
         code: &'static str,
@@ -87,12 +85,12 @@ impl Form {
         }
     }
 
-    pub fn files(&mut self, name: &str) -> Vec<UploadedFile> {
+    pub(super) fn files(&mut self, name: &str) -> Vec<UploadedFile> {
         self.files.remove(name).unwrap_or_default()
     }
 
     /// A text that may stand once; blank counts as absent.
-    pub fn text(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
+    pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
         let mut texts = self.texts.remove(name).unwrap_or_default();
         let text = texts.pop();
         if texts.is_empty() {
@@ -103,7 +101,7 @@ impl Form {
     }
 
     /// Every value of a name, commas taken apart; `None` when the name does not stand at all.
-    pub fn list(&mut self, name: &str) -> Option<Vec<String>> {
+    pub(super) fn list(&mut self, name: &str) -> Option<Vec<String>> {
         let values = self.texts.remove(name)?;
         let parts = values
             .iter()
@@ -117,7 +115,7 @@ impl Form {
     }
 
     /// `true` or `false`; absent is false.
-    pub fn flag(&mut self, name: &'static str) -> Result<bool, ApiError> {
+    pub(super) fn flag(&mut self, name: &'static str) -> Result<bool, ApiError> {
         match self.text(name)?.as_deref() {
             None | Some("false" | "0") => Ok(false),
             Some("true" | "1" | "on") => Ok(true),
@@ -128,7 +126,7 @@ impl Form {
     }
 
     /// Refuses what was not asked for by now.
-    pub fn end(self) -> Result<(), ApiError> {
+    pub(super) fn end(self) -> Result<(), ApiError> {
         let left: Vec<String> = self
             .texts
             .into_keys()

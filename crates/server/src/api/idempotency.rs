@@ -34,13 +34,13 @@ const LONGEST_ANSWER: usize = 4 * 1024 * 1024;
 
 /// What the layer holds.
 #[derive(Clone)]
-pub struct Keys {
-    pub app: App,
+pub(super) struct Keys {
+    app: App,
     at_work: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Keys {
-    pub fn new(app: App) -> Self {
+    pub(super) fn new(app: App) -> Self {
         Self {
             app,
             at_work: Arc::default(),
@@ -72,7 +72,7 @@ impl Drop for AtWork {
 }
 
 /// Layer: answers a repeated POST from memory.
-pub async fn remember(State(keys): State<Keys>, request: Request, next: Next) -> Response {
+pub(super) async fn remember(State(keys): State<Keys>, request: Request, next: Next) -> Response {
     if request.method() != Method::POST || !request.headers().contains_key(HEADER) {
         return next.run(request).await;
     }

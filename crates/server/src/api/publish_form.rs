@@ -16,7 +16,7 @@ use crate::actions::{
     dead_code,
     reason = "describes a multipart form in the reference; the form itself is read by name"
 )]
-pub struct VersionForm {
+pub(super) struct VersionForm {
     /// Markdown, docx, pdf with text, txt or html.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
@@ -50,7 +50,7 @@ pub struct VersionForm {
 }
 
 /// The request a form makes. `slug` is the policy the path names.
-pub fn request(
+pub(super) fn request(
     mut form: Form,
     caller: &Caller,
     slug: Option<String>,

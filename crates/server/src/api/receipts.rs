@@ -63,7 +63,7 @@ async fn get_receipt(
             Ok::<_, ActionError>((row, notice.id.to_string(), people))
         })
         .await?;
-    Ok(Json(shown(&notice, row, &people)))
+    Ok(Json(shown(&notice, &row, &people)))
 }
 
 /// Staff number and name by number, for the receipts of a page.
@@ -82,7 +82,7 @@ pub(super) fn people_of(
         .collect())
 }
 
-pub(super) fn shown(notice: &str, row: receipts::Receipt, people: &People) -> Receipt {
+pub(super) fn shown(notice: &str, row: &receipts::Receipt, people: &People) -> Receipt {
     let (staff_no, name) = people.get(&row.person_no).cloned().unwrap_or_default();
     Receipt {
         id: row.id.to_string(),

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Resources in the order of the page.
-pub const TAGS: &[&str] = &[
+pub(super) const TAGS: &[&str] = &[
     "policies",
     "versions",
     "notices",
@@ -45,7 +45,7 @@ pub const TAGS: &[&str] = &[
 ];
 
 /// Adds what holds for every route: the token, the problem answers, the order.
-pub fn complete(mut api: OpenApi) -> OpenApi {
+pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     api.info = InfoBuilder::new()
         .title("Yuezhi 阅知")
         .version(env!("CARGO_PKG_VERSION"))
@@ -106,12 +106,12 @@ pub fn complete(mut api: OpenApi) -> OpenApi {
 static DESCRIPTION: LazyLock<Value> =
     LazyLock::new(|| serde_json::to_value(super::description()).unwrap_or_default());
 
-pub async fn openapi() -> Response {
+pub(super) async fn openapi() -> Response {
     Json(&*DESCRIPTION).into_response()
 }
 
 /// The browsable page.
-pub async fn page(reader: Reader) -> Response {
+pub(super) async fn page(reader: Reader) -> Response {
     let groups = groups(&DESCRIPTION);
     pages::page(
         reader.texts,
@@ -228,9 +228,11 @@ fn shape(api: &Value, content: &Value) -> Option<Shape> {
     let whole = resolved(api, schema);
     let items = &whole["properties"]["items"];
     // Lists are shown by what is in them.
-    let (is_list, shown) = match items["items"].is_null() {
-        false => (true, resolved(api, &items["items"])),
-        true => (false, whole),
+    let is_list = !items["items"].is_null();
+    let shown = if is_list {
+        resolved(api, &items["items"])
+    } else {
+        whole
     };
     let required: Vec<&str> = shown["required"]
         .as_array()

@@ -196,7 +196,7 @@ async fn list_notice_receipts(
             Ok::<_, ActionError>((rows, people))
         })
         .await?;
-    let show = |row| crate::api::receipts::shown(&notice_id.to_string(), row, &people);
+    let show = |row| crate::api::receipts::shown(&notice_id.to_string(), &row, &people);
     Ok(Json(window.page(rows, |row| row.no, show)))
 }
 
@@ -223,7 +223,7 @@ async fn list_recipient_receipts(
         .await?;
     let items = rows
         .into_iter()
-        .map(|row| crate::api::receipts::shown(&notice_id.to_string(), row, &people));
+        .map(|row| crate::api::receipts::shown(&notice_id.to_string(), &row, &people));
     Ok(Json(Page {
         items: items.collect(),
         next: None,

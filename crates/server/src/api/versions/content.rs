@@ -87,7 +87,7 @@ async fn get_content(
 
 /// A clause of a version.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Clause {
+pub(super) struct Clause {
     /// As printed: 第八条, （一）, 1.1.
     pub label: Option<String>,
     /// `part`, `chapter`, `section`, `article`, `paragraph`, `item` …
@@ -104,7 +104,7 @@ pub struct Clause {
 
 /// All clauses of a version in order.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Clauses {
+pub(super) struct Clauses {
     pub items: Vec<Clause>,
 }
 
@@ -149,7 +149,7 @@ struct DiffQuery {
 
 /// What changed between two versions of a policy.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Differences {
+pub(super) struct Differences {
     /// The older version's id.
     pub from: String,
     pub to: String,
@@ -161,7 +161,7 @@ pub struct Differences {
 
 /// One clause before and after.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Difference {
+pub(super) struct Difference {
     /// `reworded`, `renumbered`, `moved`, `moved_and_reworded`, `added` or `deleted`.
     pub kind: String,
     pub old_label: Option<String>,
@@ -173,7 +173,7 @@ pub struct Difference {
 
 /// Words that stayed, came or went.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct Segment {
+pub(super) struct Segment {
     /// `same`, `inserted` or `deleted`.
     #[serde(rename = "type")]
     pub kind: String,
