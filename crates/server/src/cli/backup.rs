@@ -43,9 +43,7 @@ pub(super) async fn backup(global: &Global, arguments: BackupArguments) -> Resul
         done
     })
     .await?;
-    let bytes = std::fs::metadata(&arguments.file)
-        .map(|file| file.len())
-        .unwrap_or(0);
+    let bytes = std::fs::metadata(&arguments.file).map_or(0, |file| file.len());
     if global.json {
         output::json(&serde_json::json!({ "file": arguments.file, "bytes": bytes }));
     } else {

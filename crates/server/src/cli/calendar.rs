@@ -50,7 +50,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
             }
             match (imported.year, imported.company_days) {
                 (Some(year), _) => {
-                    output::line(&texts.with("cli.calendar_imported_year", "year", year))
+                    output::line(&texts.with("cli.calendar_imported_year", "year", year));
                 }
                 (None, days) => output::line(
                     &texts.count("cli.calendar_imported_days", days.unwrap_or(0) as i64),

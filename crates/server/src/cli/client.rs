@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Longest a request may take; large files included.
-const LONGEST: Duration = Duration::from_secs(180);
+const LONGEST: Duration = Duration::from_mins(3);
 
 pub(super) struct Client {
     http: reqwest::Client,

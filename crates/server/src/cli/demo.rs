@@ -38,7 +38,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         language: texts.language,
     };
     let demo = Box::pin(Demo::start(options, &|step| {
-        output::note(&output::toned(Tone::Faint, step))
+        output::note(&output::toned(Tone::Faint, step));
     }))
     .await
     .map_err(|error| Failure::of_action(&error, texts))?;

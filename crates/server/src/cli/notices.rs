@@ -139,7 +139,7 @@ fn unique_beginnings(notices: &[Notice]) -> Vec<String> {
     let shortened = |length: usize| {
         notices
             .iter()
-            .map(|notice| notice.id.chars().take(length).collect::<String>())
+            .map(move |notice| notice.id.chars().take(length).collect::<String>())
     };
     let length = [8, 13, 18, 23].into_iter().find(|length| {
         let distinct: BTreeSet<String> = shortened(*length).collect();

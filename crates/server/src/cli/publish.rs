@@ -86,7 +86,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
             Err(failure) if many => {
                 results.push(json!({ "file": file, "error": failure.message }));
                 progress.suspend(|| {
-                    output::failure(&format!("{}: {}", file.display(), failure.message))
+                    output::failure(&format!("{}: {}", file.display(), failure.message));
                 });
                 failures.push(failure);
             }
@@ -314,12 +314,16 @@ fn print_plan(plan: &Plan, texts: Texts) {
         .map(|part| format!("{} {}", part.department, part.people));
     fact(
         "departments",
-        more(departments.collect(), plan.departments.len(), texts),
+        more(
+            &departments.collect::<Vec<_>>(),
+            plan.departments.len(),
+            texts,
+        ),
     );
     fact(
         "for_example",
         more(
-            plan.sample.clone(),
+            &plan.sample,
             usize::try_from(plan.recipients).unwrap_or(0),
             texts,
         ),
@@ -415,9 +419,9 @@ fn reminder_lines(plan: &Plan, texts: Texts) -> Vec<String> {
 }
 
 /// The first few and how many more there are.
-fn more(shown: Vec<String>, all: usize, texts: Texts) -> String {
+fn more(shown: &[String], all: usize, texts: Texts) -> String {
     let left = all.saturating_sub(shown.len());
-    let list = output::enumerate(texts, &shown);
+    let list = output::enumerate(texts, shown);
     if left == 0 {
         list
     } else {

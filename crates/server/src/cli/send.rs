@@ -112,7 +112,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
     report(
         global,
         kind,
-        send(channel.as_ref(), message, &arguments).await,
+        &send(channel.as_ref(), message, &arguments).await,
         texts,
     )
 }
@@ -142,7 +142,8 @@ async fn send(channel: &dyn Channel, raw: RobotMessage, arguments: &Arguments) -
     channel
         .send(&Post {
             key: key.to_string(),
-            message,
+            message: message.into(),
+            personal_url: None,
             recipient: None,
             mentions,
             now,
@@ -150,7 +151,7 @@ async fn send(channel: &dyn Channel, raw: RobotMessage, arguments: &Arguments) -
         .await
 }
 
-fn report(global: &Global, kind: &str, outcome: Outcome, texts: Texts) -> Result<(), Failure> {
+fn report(global: &Global, kind: &str, outcome: &Outcome, texts: Texts) -> Result<(), Failure> {
     let Some(why) = outcome.why() else {
         if global.json {
             output::json(&serde_json::json!({ "sent": true, "msgtype": kind }));

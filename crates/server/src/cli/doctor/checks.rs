@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// A clock that is off by more than this makes signatures and due dates doubtful.
-const LARGEST_SKEW: Duration = Duration::from_secs(60);
+const LARGEST_SKEW: Duration = Duration::from_mins(1);
 /// DingTalk refuses signatures older or newer than an hour (official document of the custom robot).
-const REFUSED_SKEW: Duration = Duration::from_secs(3600);
+const REFUSED_SKEW: Duration = Duration::from_hours(1);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(global: &Global, send_test: bool, findings: &mut Findings) {
@@ -156,7 +156,7 @@ async fn of_channels(app: &App, send_test: bool, findings: &mut Findings) {
             match save_robot::send_test(app, &Actor::CommandLine, lane).await {
                 Ok(()) => findings.add(Fine, lane, "test_sent", &[]),
                 Err(ActionError::Refused(refusal)) => {
-                    findings.add_words(Broken, lane, refusal.sentence(findings.texts))
+                    findings.add_words(Broken, lane, refusal.sentence(findings.texts));
                 }
                 Err(error) => findings.add_words(Broken, lane, error.to_string()),
             }
@@ -262,7 +262,7 @@ async fn address_and_clock(config: &Config, app: Option<&App>, findings: &mut Fi
         ),
         Some(url) => public_url(&http, url, findings).await,
     }
-    let now = app.map_or_else(|| crate::clock::Clock::system().now(), |app| app.now());
+    let now = app.map_or_else(|| crate::clock::Clock::system().now(), App::now);
     clock(&http, &config.dingtalk.oapi_base, now, findings).await;
 }
 
@@ -280,7 +280,7 @@ async fn public_url(http: &reqwest::Client, url: &str, findings: &mut Findings) 
         .await;
     match answer {
         Ok(answer) if answer.status().is_success() => {
-            findings.add(Fine, "public_url", "public_url", &[("url", &url)])
+            findings.add(Fine, "public_url", "public_url", &[("url", &url)]);
         }
         Ok(answer) => findings.add(
             Look,
@@ -318,10 +318,10 @@ async fn clock(
     let seconds = skew.as_secs();
     match skew {
         skew if skew > REFUSED_SKEW => {
-            findings.add(Broken, "clock", "clock_wrong", &[("seconds", &seconds)])
+            findings.add(Broken, "clock", "clock_wrong", &[("seconds", &seconds)]);
         }
         skew if skew > LARGEST_SKEW => {
-            findings.add(Look, "clock", "clock_off", &[("seconds", &seconds)])
+            findings.add(Look, "clock", "clock_off", &[("seconds", &seconds)]);
         }
         _ => findings.add(Fine, "clock", "clock", &[]),
     }
