@@ -11,9 +11,9 @@ pub mod housekeep;
 pub mod remind;
 pub mod watch_sources;
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use yuezhi_domain::UnixMillis;
@@ -68,8 +68,12 @@ const WORKERS: &[Worker] = &[
     },
 ];
 
+/// How long messages that are being sent get to arrive.
+const FAREWELL: Duration = Duration::from_secs(15);
+
 /// The running workers of a node.
 pub struct Workers {
+    app: App,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -81,13 +85,23 @@ impl Workers {
         for worker in WORKERS {
             tasks.spawn(run(app.clone(), worker, stop.clone()));
         }
-        Self { stop, tasks }
+        Self {
+            app: app.clone(),
+            stop,
+            tasks,
+        }
     }
 
-    /// Lets every tick finish what it has begun.
+    /// Lets every tick finish what it has begun, and every lane what it is sending.
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
+        if tokio::time::timeout(FAREWELL, dispatch::stop(&self.app))
+            .await
+            .is_err()
+        {
+            tracing::warn!("some messages were still being sent; they are sent again at the next start");
+        }
     }
 }
 
@@ -96,7 +110,12 @@ async fn run(app: App, worker: &'static Worker, stop: CancellationToken) {
     loop {
         // Seen before the tick, so that a wake during it is not lost.
         woken.mark_unchanged();
-        let wait = match (worker.tick)(&app).await {
+        // A panic is in the log already; the worker must outlive it, or nobody would be reminded until a restart.
+        let ticked = AssertUnwindSafe((worker.tick)(&app))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(ActionError::internal("the tick panicked")));
+        let wait = match ticked {
             Ok(Next::Now) => continue_unless_stopped(&stop),
             Ok(Next::At(at)) => Some(at.since(app.now()).min(worker.interval)),
             Ok(Next::Idle) => Some(worker.interval),
@@ -132,4 +151,17 @@ pub async fn run_until_idle(app: &App) -> Result<(), ActionError> {
         }
     }
     Err(ActionError::internal("the workers did not come to rest"))
+}
+
+/// Sends until nothing is due or every lane waits, for at most 20 seconds; where no worker loop runs.
+pub async fn send_all(app: &App) -> Result<(), ActionError> {
+    const AT_MOST: Duration = Duration::from_secs(20);
+    let sending = async {
+        while dispatch::send_due(app).await? {}
+        Ok(())
+    };
+    match tokio::time::timeout(AT_MOST, Box::pin(sending)).await {
+        Ok(sent) => sent,
+        Err(_) => Ok(()),
+    }
 }
