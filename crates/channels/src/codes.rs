@@ -42,7 +42,6 @@ codes! {
     MAIL_MAILBOX_DISABLED = "mail_mailbox_disabled";
     MAIL_MAILBOX_FULL = "mail_mailbox_full";
     MAIL_MAILBOX_UNKNOWN = "mail_mailbox_unknown";
-    MAIL_MALFORMED = "mail_malformed";
     MAIL_NOT_SMTP = "mail_not_smtp";
     MAIL_POLICY_REFUSED = "mail_policy_refused";
     MAIL_RAW_UNSUPPORTED = "mail_raw_unsupported";

@@ -26,7 +26,7 @@ pub struct DingTalkLogin {
 }
 
 impl DingTalkLogin {
-    pub(crate) fn new(http: Http, settings: LoginSettings) -> Result<Self, ConfigError> {
+    pub(crate) fn new(http: Http, settings: &LoginSettings) -> Result<Self, ConfigError> {
         let endpoints = Endpoints {
             api: base("dingtalk.api_base", &settings.api_base)?,
             oapi: base("dingtalk.oapi_base", &settings.oapi_base)?,

@@ -121,19 +121,10 @@ pub struct Mention {
 
 impl Post {
     /// The message's links with this person's own address in the first.
-    pub fn links(&self) -> impl ExactSizeIterator<Item = LinkTo<'_>> {
+    pub fn links(&self) -> impl Iterator<Item = LinkTo<'_>> {
+        let shared = self.message.links.first().map(|link| link.url.as_str());
         self.message
-            .links
-            .iter()
-            .enumerate()
-            .map(|(index, link)| LinkTo {
-                label: &link.label,
-                url: self
-                    .personal_url
-                    .as_deref()
-                    .filter(|_| index == 0)
-                    .unwrap_or(&link.url),
-            })
+            .links_with(self.personal_url.as_deref().or(shared).unwrap_or_default())
     }
 }
 
@@ -145,6 +136,15 @@ pub struct LinkTo<'a> {
 }
 
 impl Message {
+    /// The links with `first_url` in the first.
+    pub(crate) fn links_with<'a>(&'a self, first_url: &'a str) -> impl Iterator<Item = LinkTo<'a>> {
+        let link = move |(index, link): (usize, &'a Link)| LinkTo {
+            label: &link.label,
+            url: if index == 0 { first_url } else { &link.url },
+        };
+        self.links.iter().enumerate().map(link)
+    }
+
     /// A message with a title and a lead and nothing else.
     pub fn new(kind: DeliveryKind, language: Language, title: &str, lead: &str) -> Self {
         Self {

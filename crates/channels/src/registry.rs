@@ -65,9 +65,9 @@ fn open_at(
 ) -> Result<Box<dyn Channel>, ConfigError> {
     Ok(match config {
         ChannelConfig::Robot(settings) => {
-            Box::new(RobotChannel::new(http.clone(), settings, &endpoints.oapi)?)
+            Box::new(RobotChannel::new(http.clone(), &settings, &endpoints.oapi)?)
         }
-        ChannelConfig::Mail(config) => Box::new(Mail::new(config)?),
+        ChannelConfig::Mail(config) => Box::new(Mail::new(&config)?),
     })
 }
 
@@ -108,7 +108,7 @@ impl Registry {
         };
         let login = config
             .login
-            .map(|settings| DingTalkLogin::new(http.clone(), settings))
+            .map(|settings| DingTalkLogin::new(http.clone(), &settings))
             .transpose()?
             .map(Arc::new);
         let mut registry = Self {

@@ -125,6 +125,12 @@ fn structural(text: &str) -> Option<Label<'_>> {
     })
 }
 
+/// Words after 第八条 that make it a reference.
+const REFERRING: [&str; 18] = [
+    "、", "，", ",", "。", "；", "至", "和", "或", "及", "与", "第", "规定", "的", "所称", "所列",
+    "所述", "中的", "款",
+];
+
 /// Whether `rest`, right after 第八条, shows that the words refer to that article rather than open it.
 fn refers(kind: LabelKind, rest: &str) -> bool {
     let Some(next) = rest.chars().next() else {
@@ -133,10 +139,6 @@ fn refers(kind: LabelKind, rest: &str) -> bool {
     if is_space(next) || matches!(next, '：' | ':' | '【' | '[' | '　') {
         return false;
     }
-    const REFERRING: [&str; 18] = [
-        "、", "，", ",", "。", "；", "至", "和", "或", "及", "与", "第", "规定", "的", "所称",
-        "所列", "所述", "中的", "款",
-    ];
     if REFERRING.iter().any(|word| rest.starts_with(word)) {
         return true;
     }
@@ -180,15 +182,20 @@ fn is_letter_label(text: &str) -> bool {
         || (text.len() <= 4 && text.chars().all(|c| matches!(c, 'i' | 'v' | 'x')))
 }
 
-/// a) and iv) at the start of a line
+/// a) and iv) at the start of a line; a. if a space follows (e.g. has none).
 fn lettered(text: &str) -> Option<Label<'_>> {
     let letters: String = text
         .chars()
         .take_while(char::is_ascii_lowercase)
         .take(5)
         .collect();
-    let after = text.chars().nth(letters.len())?;
-    (is_letter_label(&letters) && matches!(after, ')' | '）'))
+    let mut after = text.chars().skip(letters.len());
+    let closed = match after.next()? {
+        ')' | '）' => true,
+        '.' => after.next().is_some_and(is_space),
+        _ => false,
+    };
+    (closed && is_letter_label(&letters))
         .then(|| cut(text, letters.len() + 1, LabelKind::Letter))
         .flatten()
 }
@@ -307,6 +314,7 @@ mod tests {
             ("②目的", "②"),
             ("(a) travel", "(a)"),
             ("iv) travel", "iv)"),
+            ("b. travel", "b."),
         ] {
             assert_eq!(printed_label(text).as_deref(), Some(expected), "{text}");
         }
@@ -326,6 +334,7 @@ mod tests {
             "一、二、三季度",
             "10 days of leave",
             "a person",
+            "e.g. a person",
         ] {
             assert_eq!(printed_label(text), None, "{text}");
         }

@@ -17,6 +17,7 @@ mod inlines;
 mod isolate;
 mod label;
 mod limits;
+mod nesting;
 mod numerals;
 mod paragraphs;
 mod read;

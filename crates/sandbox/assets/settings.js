@@ -45,9 +45,9 @@ function members(all) {
 function robotCard(robot) {
   const active = robot.state === 'active';
   const rules = [
-    robot.keywords.length && el('span', { class: 'chip' }, `${say('keywords')}：${robot.keywords.join('、')}`),
-    robot.secret && el('span', { class: 'chip' }, say('signing')),
-    robot.ips.length && el('span', { class: 'chip' }, `IP：${robot.ips.join('、')}`),
+    robot.keywords.length > 0 && el('span', { class: 'chip' }, `${say('keywords')}：${robot.keywords.join('、')}`),
+    robot.secret !== null && el('span', { class: 'chip' }, say('signing')),
+    robot.ips.length > 0 && el('span', { class: 'chip' }, `IP：${robot.ips.join('、')}`),
   ];
   return el('div', { class: active ? 'robot-card' : 'robot-card off' },
     el('div', { class: 'top' }, robotFace(robot.name, 'small'), el('b', {}, robot.name), !active && el('i', { class: 'tag warn' }, say('disabled')),

@@ -148,19 +148,19 @@ fn link_up(text: &str) -> String {
             |letter: char| letter.is_whitespace() || "<>\"'，。；：！？、）》】”’".contains(letter);
         let end = from.find(is_end).unwrap_or(from.len());
         let (address, after) = from.split_at(end);
-        match openable(address).filter(|_| address.contains("://")) {
-            Some(url) => {
-                html.push_str(&format!(
-                    r#"<a href="{}">{}</a>"#,
-                    escape(url.as_str()),
-                    escape(address).replace('@', "&#64;")
-                ));
-                rest = after;
-            }
-            None => {
-                html.push_str("http");
-                rest = from.strip_prefix("http").unwrap_or_default();
-            }
+        if let Some(url) = openable(address).filter(|_| address.contains("://")) {
+            // An address is no mention, even where it has someone's @name in it.
+            let [target, label] =
+                [url.as_str(), address].map(|text| escape(text).replace('@', "&#64;"));
+            html.push_str(r#"<a href=""#);
+            html.push_str(&target);
+            html.push_str(r#"">"#);
+            html.push_str(&label);
+            html.push_str("</a>");
+            rest = after;
+        } else {
+            html.push_str("http");
+            rest = from.strip_prefix("http").unwrap_or_default();
         }
     }
     html.push_str(&escape(rest));

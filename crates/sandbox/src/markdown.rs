@@ -44,9 +44,8 @@ impl Page<'_> {
             self.close();
         } else if let Some((level, heading)) = heading(text) {
             self.close();
-            let heading = self.spans(heading);
-            self.html
-                .push_str(&format!("<h{level}>{heading}</h{level}>"));
+            let heading = format!("<h{level}>{}</h{level}>", self.spans(heading));
+            self.html.push_str(&heading);
         } else if let Some(quoted) = text.strip_prefix('>') {
             self.continue_in(Block::Quote, quoted.trim(), line);
         } else if let Some(item) = list_item(text) {
@@ -86,8 +85,8 @@ impl Page<'_> {
                 .push_str(if block == Block::List { "<ul>" } else { "<ol>" });
             self.open = block;
         }
-        let spans = self.spans(text);
-        self.html.push_str(&format!("<li>{spans}</li>"));
+        let item = format!("<li>{}</li>", self.spans(text));
+        self.html.push_str(&item);
     }
 
     fn close(&mut self) {

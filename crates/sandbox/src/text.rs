@@ -36,8 +36,9 @@ pub(crate) fn colour(text: &str) -> &str {
 pub(crate) fn openable(address: &str) -> Option<Url> {
     let url = Url::parse(address.trim()).ok()?;
     let is_page_link = match (url.scheme(), url.host_str()) {
-        ("dingtalk", Some("dingtalkclient")) => url.path() == "/page/link",
-        ("https", Some("applink.dingtalk.com")) => url.path() == "/page/link",
+        ("dingtalk", Some("dingtalkclient")) | ("https", Some("applink.dingtalk.com")) => {
+            url.path() == "/page/link"
+        }
         _ => false,
     };
     let target = if is_page_link {

@@ -149,7 +149,7 @@ impl Relay {
         let known: Vec<&str> = self
             .secrets
             .iter()
-            .map(|secret| secret.expose_secret())
+            .map(SecretString::expose_secret)
             .collect();
         Failure::of(stage, error, &known)
     }

@@ -11,6 +11,7 @@ mod connect;
 mod pool;
 mod render;
 mod replies;
+mod template;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -151,7 +152,7 @@ pub(crate) struct Mail {
 }
 
 impl Mail {
-    pub(crate) fn new(config: MailConfig) -> Result<Self, ConfigError> {
+    pub(crate) fn new(config: &MailConfig) -> Result<Self, ConfigError> {
         let from = mailbox("mail.from", &config.from)?;
         let reply_to = config
             .reply_to
@@ -169,7 +170,7 @@ impl Mail {
         };
         let sender = from.email.clone();
         let pool = Pool::new(
-            connect::Relay::new(&config, sender.domain())?,
+            connect::Relay::new(config, sender.domain())?,
             config.connections,
             config.mails_per_connection,
         );
@@ -201,10 +202,7 @@ impl Mail {
             .as_ref()
             .map(|recipient| recipient.name.as_str())
             .unwrap_or_default();
-        let mail = match self.composer.compose(post, name, &to) {
-            Ok(mail) => mail,
-            Err(why) => return Outcome::Reject { why },
-        };
+        let mail = self.composer.compose(post, name, &to);
         match self.pool.deliver(&self.sender, &to, &mail, post.now).await {
             Ok(platform_id) => Outcome::Sent { platform_id },
             Err(failure) => replies::outcome(&failure),

@@ -8,13 +8,13 @@ use std::fmt::Write as _;
 
 use yuezhi_domain::{DeliveryKind, Language};
 
-use crate::message::{LinkTo, Message, Para, Post, colon, one_line};
+use crate::message::{LinkTo, Message, Para, colon, one_line};
 
 const FONT: &str = "-apple-system,BlinkMacSystemFont,'Segoe UI','PingFang SC','Microsoft YaHei','Noto Sans CJK SC',Helvetica,Arial,sans-serif";
-const ACCENT: &str = "#1f5eff";
-const INK: &str = "#1d2129";
-const QUIET: &str = "#5f6774";
-const LINE: &str = "#e5e8ee";
+const ACCENT: &str = "#0a6b59";
+const INK: &str = "#17201c";
+const QUIET: &str = "#4f5a55";
+const LINE: &str = "#e1e5e2";
 
 /// The texts of this file, in both languages.
 fn button_hint(language: Language) -> &'static str {
@@ -24,9 +24,8 @@ fn button_hint(language: Language) -> &'static str {
     }
 }
 
-/// The `text/plain` part.
-pub(super) fn plain(post: &Post) -> String {
-    let message = &*post.message;
+/// The `text/plain` part. `first_url` stands in the first link.
+pub(super) fn plain(message: &Message, first_url: &str) -> String {
     let mut text = one_line(&message.title, 200);
     text.push('\n');
     let mut block = |words: &str| {
@@ -57,7 +56,7 @@ pub(super) fn plain(post: &Post) -> String {
         }
     }
     block(&bullets.join("\n"));
-    for link in post.links() {
+    for link in message.links_with(first_url) {
         block(&format!("{}\n{}", link.label, link.url));
     }
     if let Some(footer) = &message.footer {
@@ -66,9 +65,8 @@ pub(super) fn plain(post: &Post) -> String {
     text
 }
 
-/// The `text/html` part. `brand`: the sender's display name.
-pub(super) fn html(post: &Post, brand: &str) -> String {
-    let message = &*post.message;
+/// The `text/html` part. `first_url` stands in the first link; `brand`: the sender's display name.
+pub(super) fn html(message: &Message, first_url: &str, brand: &str) -> String {
     let mut html = String::with_capacity(4096);
     opening(&mut html, message, brand);
     title_and_lead(&mut html, message);
@@ -76,49 +74,49 @@ pub(super) fn html(post: &Post, brand: &str) -> String {
     for para in &message.body {
         paragraph(&mut html, para);
     }
-    links(&mut html, post);
+    links(&mut html, message, first_url);
     closing(&mut html, message);
     html
 }
 
 fn opening(html: &mut String, message: &Message, brand: &str) {
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light\">\n<title>{}</title>\n</head>\n\
-         <body style=\"margin:0;padding:0;background:#f4f6f9\">\n\
+         <body style=\"margin:0;padding:0;background:#f6f7f6\">\n\
          <div style=\"display:none;max-height:0;overflow:hidden;opacity:0\">{}</div>\n\
-         <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"background:#f4f6f9\">\n\
+         <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"background:#f6f7f6\">\n\
          <tr><td align=\"center\" style=\"padding:32px 12px\">\n\
-         <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"max-width:600px;font-family:{FONT};color:{INK}\">\n",
+         <table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"max-width:600px;font-family:{FONT};color:{INK}\">",
         message.language,
         Escaped(&one_line(&message.title, 200)),
         Escaped(message.lead.trim()),
     );
     if !brand.is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<tr><td style=\"padding:0 8px 14px;font-size:14px;font-weight:600;color:{QUIET}\">{}</td></tr>\n",
+            "<tr><td style=\"padding:0 8px 14px;font-size:14px;font-weight:600;color:{QUIET}\">{}</td></tr>",
             Escaped(brand)
         );
     }
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<tr><td style=\"background:#ffffff;border:1px solid {LINE};border-radius:12px;padding:32px 28px\">\n"
+        "<tr><td style=\"background:#ffffff;border:1px solid {LINE};border-radius:8px;padding:28px\">"
     );
 }
 
 fn title_and_lead(html: &mut String, message: &Message) {
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<h1 style=\"margin:0 0 12px;font-size:22px;line-height:1.4;font-weight:600;color:{INK}\">{}</h1>\n",
+        "<h1 style=\"margin:0 0 12px;font-size:22px;line-height:1.4;font-weight:600;color:{INK}\">{}</h1>",
         Escaped(&one_line(&message.title, 200))
     );
     if !message.lead.trim().is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<p style=\"margin:0 0 20px;font-size:16px;line-height:1.7;color:{INK}\">{}</p>\n",
+            "<p style=\"margin:0 0 20px;font-size:16px;line-height:1.7;color:{INK}\">{}</p>",
             Escaped(message.lead.trim())
         );
     }
@@ -128,15 +126,15 @@ fn facts(html: &mut String, message: &Message) {
     if message.facts.is_empty() {
         return;
     }
-    let _ = write!(
+    let _ = writeln!(
         html,
-        "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"margin:0 0 20px;border-top:1px solid {LINE}\">\n"
+        "<table role=\"presentation\" width=\"100%\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"margin:0 0 20px;border-top:1px solid {LINE}\">"
     );
     for fact in &message.facts {
-        let _ = write!(
+        let _ = writeln!(
             html,
             "<tr><td style=\"padding:9px 16px 9px 0;border-bottom:1px solid {LINE};font-size:14px;line-height:1.6;color:{QUIET};white-space:nowrap;vertical-align:top\">{}</td>\
-             <td width=\"100%\" style=\"padding:9px 0;border-bottom:1px solid {LINE};font-size:14px;line-height:1.6;color:{INK}\">{}</td></tr>\n",
+             <td width=\"100%\" style=\"padding:9px 0;border-bottom:1px solid {LINE};font-size:14px;line-height:1.6;color:{INK}\">{}</td></tr>",
             Escaped(&fact.label),
             Escaped(&fact.value)
         );
@@ -158,21 +156,21 @@ fn paragraph(html: &mut String, para: &Para) {
         ),
         Para::Quote(words) => writeln!(
             html,
-            "<p style=\"margin:0 0 14px;padding:10px 14px;border-left:3px solid {LINE};background:#f8f9fb;font-size:14px;line-height:1.8;color:{QUIET}\">{}</p>",
+            "<p style=\"margin:0 0 14px;padding:10px 14px;border-left:3px solid {LINE};background:#eff2f0;font-size:14px;line-height:1.8;color:{QUIET}\">{}</p>",
             Escaped(words.trim())
         ),
     };
 }
 
 /// The first link is the button; a digest has a row for each.
-fn links(html: &mut String, post: &Post) {
-    let is_list = post.message.kind == DeliveryKind::Digest && post.message.links.len() > 1;
-    for (index, link) in post.links().enumerate() {
+fn links(html: &mut String, message: &Message, first_url: &str) {
+    let is_list = message.kind == DeliveryKind::Digest && message.links.len() > 1;
+    for (index, link) in message.links_with(first_url).enumerate() {
         if index == 0 && !is_list {
-            button(html, link, post.message.language);
+            button(html, link, message.language);
             continue;
         }
-        let style = "color:#1f5eff;text-decoration:none;font-weight:600";
+        let style = "color:#0a6b59;text-decoration:none;font-weight:600";
         let anchor = Anchor {
             link,
             words: link.label,
@@ -187,11 +185,11 @@ fn links(html: &mut String, post: &Post) {
 
 fn button(html: &mut String, link: LinkTo<'_>, language: Language) {
     let style = "display:inline-block;padding:13px 30px;font-size:16px;line-height:1.3;font-weight:600;color:#ffffff;text-decoration:none;border-radius:8px";
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<table role=\"presentation\" cellpadding=\"0\" cellspacing=\"0\" border=\"0\" style=\"margin:8px 0 18px\"><tr>\
          <td bgcolor=\"{ACCENT}\" style=\"border-radius:8px;background:{ACCENT}\">{}</td></tr></table>\n\
-         <p style=\"margin:0 0 14px;font-size:12px;line-height:1.7;color:{QUIET}\">{}<br>{}</p>\n",
+         <p style=\"margin:0 0 14px;font-size:12px;line-height:1.7;color:{QUIET}\">{}<br>{}</p>",
         Anchor {
             link,
             words: link.label,
@@ -201,7 +199,7 @@ fn button(html: &mut String, link: LinkTo<'_>, language: Language) {
         Anchor {
             link,
             words: link.url,
-            style: "color:#5f6774;word-break:break-all"
+            style: "color:#0a6b59;word-break:break-all"
         }
     );
 }
@@ -209,13 +207,18 @@ fn button(html: &mut String, link: LinkTo<'_>, language: Language) {
 fn closing(html: &mut String, message: &Message) {
     html.push_str("</td></tr>\n");
     if let Some(footer) = &message.footer {
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<tr><td style=\"padding:18px 8px 0;font-size:12px;line-height:1.8;color:{QUIET}\">{}</td></tr>\n",
+            "<tr><td style=\"padding:14px 8px 0;font-size:12px;line-height:1.8;color:#66716b\">{}</td></tr>",
             Escaped(footer.trim())
         );
     }
     html.push_str("</table>\n</td></tr>\n</table>\n</body>\n</html>\n");
+}
+
+/// Whether `url` may become a link.
+pub(super) fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 /// A link, or only its words where the address is not one of the web.
@@ -228,7 +231,7 @@ struct Anchor<'a> {
 impl std::fmt::Display for Anchor<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let url = self.link.url;
-        if !(url.starts_with("https://") || url.starts_with("http://")) {
+        if !is_web(url) {
             return write!(f, "{}", Escaped(self.words));
         }
         write!(
@@ -242,7 +245,7 @@ impl std::fmt::Display for Anchor<'_> {
 }
 
 /// Text for HTML content and attributes; line breaks become `<br>`.
-struct Escaped<'a>(&'a str);
+pub(super) struct Escaped<'a>(pub(super) &'a str);
 
 impl std::fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -148,7 +148,7 @@ fn has_tls_error(error: &(dyn std::error::Error + 'static)) -> bool {
         let inner = error
             .downcast_ref::<std::io::Error>()
             .and_then(std::io::Error::get_ref);
-        if error.is::<rustls::Error>() || inner.is_some_and(|inner| inner.is::<rustls::Error>()) {
+        if error.is::<rustls::Error>() || inner.is_some() {
             return true;
         }
         next = error.source();

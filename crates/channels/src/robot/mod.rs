@@ -72,7 +72,7 @@ impl RobotChannel {
     /// `oapi`: the host of a robot given by a bare token.
     pub(crate) fn new(
         http: Http,
-        settings: RobotSettings,
+        settings: &RobotSettings,
         oapi: &Url,
     ) -> Result<Self, ConfigError> {
         let webhook = Webhook::parse_at(settings.webhook.expose_secret(), oapi)?;

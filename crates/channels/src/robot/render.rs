@@ -189,7 +189,7 @@ fn markdown_text(post: &Post, named: Option<&str>, with_links: bool) -> String {
                 inert(words.trim()).replace('\n', "  \n> ")
             )),
             Para::Text(words) | Para::Bullet(words) => {
-                block(&inert(words.trim()).replace('\n', "  \n"))
+                block(&inert(words.trim()).replace('\n', "  \n"));
             }
         }
     }

@@ -162,6 +162,65 @@ async fn a_personal_address_takes_the_place_of_the_shared_one() {
 }
 
 #[tokio::test]
+async fn people_who_share_a_message_get_their_own_address_each() {
+    let shared = post();
+    let posts: Vec<_> = [
+        "https://p.example/?k=a&x=1",
+        "https://p.example/?k=b&x=2",
+        "not a web address",
+    ]
+    .map(|url| {
+        let mut post = shared.clone();
+        post.personal_url = Some(url.into());
+        post
+    })
+    .into();
+    let mails = received(&posts).await;
+    for (data, post) in mails.iter().zip(&posts) {
+        let own = post.personal_url.as_deref().unwrap();
+        let mail = MessageParser::default().parse(data).unwrap();
+        let html = mail.body_html(0).unwrap().replace("&amp;", "&");
+        assert!(mail.body_text(0).unwrap().contains(own) && html.contains(own));
+        assert_eq!(
+            html.contains(&format!("href=\"{own}\"")),
+            own.starts_with("https")
+        );
+        assert!(!html.contains(".invalid"));
+    }
+}
+
+#[tokio::test]
+async fn an_english_mail_is_readable_on_the_wire_and_long_lines_are_encoded() {
+    let mut message = Message::new(
+        DeliveryKind::Publish,
+        Language::En,
+        "Travel policy",
+        "Please read it",
+    );
+    message.body = vec![Para::Text("short".into())];
+    let short = received(&[post_of(message.clone())]).await.remove(0);
+    let wire = String::from_utf8(short).unwrap();
+    assert!(
+        wire.contains("Content-Transfer-Encoding: 7bit\r\n\r\nTravel policy\r\n"),
+        "{wire}"
+    );
+    message.body = vec![Para::Text("word ".repeat(400))];
+    let long = received(&[post_of(message)]).await.remove(0);
+    assert!(
+        long.split(|&byte| byte == b'\n')
+            .all(|line| line.len() <= 998)
+    );
+    assert!(
+        MessageParser::default()
+            .parse(&long)
+            .unwrap()
+            .body_text(0)
+            .unwrap()
+            .contains("word word")
+    );
+}
+
+#[tokio::test]
 async fn one_connection_carries_many_mails_up_to_its_limit() {
     let server = SmtpServer::start(MailTls::None).await;
     let channel = mail_channel(MailConfig {

@@ -45,7 +45,7 @@ impl RobotServer {
         self.answers
             .lock()
             .unwrap()
-            .push_back((200, Duration::from_secs(60), String::new()));
+            .push_back((200, Duration::from_mins(1), String::new()));
     }
 
     pub(crate) fn bodies(&self) -> Vec<String> {

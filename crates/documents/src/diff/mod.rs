@@ -7,6 +7,7 @@
 //! the kept and inserted text the new one. Weakness: a clause split in two shows as reworded and added.
 
 mod align;
+mod likeness;
 mod summary;
 mod view;
 mod words;
@@ -179,7 +180,7 @@ fn matched(
     moved: bool,
     effort: &mut words::Effort,
 ) -> Change {
-    let same_words = align::normalised(old.1.body()) == align::normalised(new.1.body());
+    let same_words = likeness::normalised(old.1.body()) == likeness::normalised(new.1.body());
     let number = |clause: &Clause| clause.label.as_deref().map(label::normalised);
     let kind = match (same_words, moved) {
         (true, true) => ChangeKind::Moved,

@@ -38,16 +38,25 @@ impl Diff {
             (phrases.moved, &named.moved),
         ];
         let filled = lists.iter().filter(|(_, names)| !names.is_empty());
-        let mut parts: Vec<String> = filled.map(|(verb, names)| phrases.list(verb, names)).collect();
+        let mut parts: Vec<String> = filled
+            .map(|(verb, names)| phrases.list(verb, names))
+            .collect();
         if !named.renumbered.is_empty() {
-            parts.push(phrases.renumbered.replace("{}", &named.renumbered.len().to_string()));
+            parts.push(
+                phrases
+                    .renumbered
+                    .replace("{}", &named.renumbered.len().to_string()),
+            );
         }
         if parts.is_empty() && named.others > 0 {
             parts.push(phrases.others.replace("{}", &named.others.to_string()));
         }
         let sentence = parts.join(phrases.between_parts);
         let mut letters = sentence.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect())
+            .unwrap_or_default()
     }
 }
 
@@ -63,12 +72,18 @@ struct Context<'d> {
 
 impl<'d> Context<'d> {
     fn of(changes: &'d [Change]) -> Self {
-        let mut context =
-            Self { continued: HashMap::new(), kept_new: HashSet::new(), in_new: HashSet::new() };
+        let mut context = Self {
+            continued: HashMap::new(),
+            kept_new: HashSet::new(),
+            in_new: HashSet::new(),
+        };
         for change in changes {
             let new = change.new.as_ref().and_then(|c| c.citation.as_deref());
             context.in_new.extend(new);
-            let stays = !matches!(change.kind, ChangeKind::Moved | ChangeKind::MovedAndReworded);
+            let stays = !matches!(
+                change.kind,
+                ChangeKind::Moved | ChangeKind::MovedAndReworded
+            );
             let old = change.old.as_ref().and_then(|c| c.citation.as_deref());
             if let (Some(old), Some(new), true) = (old, new, stays) {
                 let is_article_itself = change.old.as_ref().is_some_and(is_cited_itself);
@@ -99,7 +114,9 @@ impl Named {
         if change.kind == ChangeKind::Unchanged {
             return;
         }
-        let Some(clause) = change.new.as_ref().or(change.old.as_ref()) else { return };
+        let Some(clause) = change.new.as_ref().or(change.old.as_ref()) else {
+            return;
+        };
         let Some(citation) = clause.citation.as_deref() else {
             self.others += 1;
             return;
@@ -107,12 +124,15 @@ impl Named {
         let is_whole = is_cited_itself(clause);
         let (list, name) = match change.kind {
             // A new first paragraph does not make a new article.
-            ChangeKind::Added if !context.kept_new.contains(citation) => (&mut self.added, phrases.name(citation)),
+            ChangeKind::Added if !context.kept_new.contains(citation) => {
+                (&mut self.added, phrases.name(citation))
+            }
             ChangeKind::Deleted => match context.continued.get(citation) {
                 Some(now) => (&mut self.changed, phrases.name(now)),
-                None if context.in_new.contains(citation) => {
-                    (&mut self.deleted, format!("{}{}", phrases.former, phrases.name(citation)))
-                }
+                None if context.in_new.contains(citation) => (
+                    &mut self.deleted,
+                    format!("{}{}", phrases.former, phrases.name(citation)),
+                ),
                 None => (&mut self.deleted, phrases.name(citation)),
             },
             ChangeKind::Moved if is_whole => (&mut self.moved, phrases.name(citation)),
@@ -186,17 +206,27 @@ impl Phrases {
     fn list(&self, verb: &str, names: &[String]) -> String {
         let named: Vec<&str> = names.iter().take(MAX_NAMED).map(String::as_str).collect();
         let more = self.more.replace("{}", &names.len().to_string());
-        let more = if names.len() > MAX_NAMED { more } else { String::new() };
+        let more = if names.len() > MAX_NAMED {
+            more
+        } else {
+            String::new()
+        };
         format!("{verb}{}{more}", named.join(self.between_names))
     }
 
     /// A label as it is, the words of a heading in quotes.
     fn name(&self, citation: &str) -> String {
         const NAME_CHARS: usize = 40;
-        if label::label(citation, true).is_some_and(|found| found.rest.is_empty()) || citation.chars().count() <= 1 {
+        if label::label(citation, true).is_some_and(|found| found.rest.is_empty())
+            || citation.chars().count() <= 1
+        {
             return citation.to_owned();
         }
-        let mut words: String = citation.trim_start_matches("• ").chars().take(NAME_CHARS).collect();
+        let mut words: String = citation
+            .trim_start_matches("• ")
+            .chars()
+            .take(NAME_CHARS)
+            .collect();
         if citation.chars().count() > NAME_CHARS {
             words.push('…');
         }

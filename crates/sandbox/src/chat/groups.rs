@@ -149,7 +149,7 @@ fn fill(shared: &Shared, robot: &mut Robot, form: RobotForm) -> Result<(), Refus
     let secret = form
         .signed
         .then(|| kept.unwrap_or_else(|| shared.ids().secret()));
-    robot.name = name.to_owned();
+    name.clone_into(&mut robot.name);
     robot.security = Security {
         keywords,
         secret,

@@ -19,6 +19,8 @@ use crate::text::escape;
 use crate::world::LoginCode;
 
 const CODE_LIFE_MS: i64 = 5 * 60_000;
+/// More people than this are chosen in the chat client, which can search.
+const PEOPLE_SHOWN: usize = 500;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -48,7 +50,7 @@ pub(super) async fn page(
         }
         Err(problem) => (
             StatusCode::BAD_REQUEST,
-            Html(render_problem(problem, english)),
+            Html(render_problem(&problem, english)),
         )
             .into_response(),
     }
@@ -66,7 +68,7 @@ pub(super) async fn consent(
         Err(problem) => {
             return (
                 StatusCode::BAD_REQUEST,
-                Html(render_problem(problem, english)),
+                Html(render_problem(&problem, english)),
             )
                 .into_response();
         }
@@ -100,7 +102,7 @@ pub(super) async fn consent(
         };
         return (
             StatusCode::BAD_REQUEST,
-            Html(render_problem(problem, english)),
+            Html(render_problem(&problem, english)),
         )
             .into_response();
     }
@@ -169,7 +171,7 @@ fn render(
     let world = shared.world();
     let Some(person) = persona_of(&world, headers) else {
         return render_problem(
-            Problem {
+            &Problem {
                 zh: "组织里还没有成员",
                 en: "The organisation has no people",
             },
@@ -183,21 +185,28 @@ fn render(
             zh.to_owned()
         }
     };
-    let options = world.organisation.people.iter().take(500).map(|other| {
-        let selected = if other.userid == person.userid {
-            " selected"
-        } else {
-            ""
-        };
-        let (userid, name, title) = (
-            escape(&other.userid),
-            escape(&other.name),
-            escape(&other.title),
-        );
-        format!(
-            r#"<option value="{userid}"{selected} data-name="{name}">{name} · {title}</option>"#
-        )
-    });
+    let others = world
+        .organisation
+        .people
+        .iter()
+        .filter(|other| other.userid != person.userid);
+    let options = std::iter::once(person)
+        .chain(others.take(PEOPLE_SHOWN))
+        .map(|other| {
+            let selected = if other.userid == person.userid {
+                " selected"
+            } else {
+                ""
+            };
+            let (userid, name, title) = (
+                escape(&other.userid),
+                escape(&other.name),
+                escape(&other.title),
+            );
+            format!(
+                r#"<option value="{userid}"{selected} data-name="{name}">{name} · {title}</option>"#
+            )
+        });
     let hidden = [
         ("redirect_uri", request.redirect_uri.as_str()),
         ("response_type", &request.response_type),
@@ -259,7 +268,7 @@ fn render(
         .replace("{app}", &escape(app))
 }
 
-fn render_problem(problem: Problem, english: bool) -> String {
+fn render_problem(problem: &Problem, english: bool) -> String {
     let (title, text) = if english {
         ("Cannot log in", problem.en)
     } else {

@@ -208,11 +208,9 @@ fn read_template(body: &Value) -> Result<Content, ModernRefusal> {
             })
         }
         "sampleVideo" => {
-            (
-                field("videoMediaId")?,
-                field("picMediaId")?,
-                field("videoType")?,
-            );
+            for name in ["videoMediaId", "picMediaId", "videoType"] {
+                field(name)?;
+            }
             Ok(Content::Video {
                 duration_s: field("duration")?.parse().unwrap_or(0),
             })

@@ -70,9 +70,9 @@ pub(super) fn user_token(shared: &Shared, call: &Call) -> Result<Value, ModernRe
     );
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    if !world
+    if world
         .app(client_id)
-        .is_some_and(|app| app.client_secret == secret)
+        .is_none_or(|app| app.client_secret != secret)
     {
         return Err(bad_secret());
     }

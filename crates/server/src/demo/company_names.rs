@@ -41,12 +41,20 @@ fn han(roll: &mut impl FnMut(usize) -> usize) -> Name {
         let width = parts.surnames.len();
         parts.surnames[roll(width).min(roll(width))]
     };
-    let of_gender = if roll(2) == 0 { &parts.male } else { &parts.female };
+    let of_gender = if roll(2) == 0 {
+        &parts.male
+    } else {
+        &parts.female
+    };
     let last = pick(of_gender, roll);
     if roll(100) < 22 {
         return join(surname, &[last]);
     }
-    let first = if roll(100) < 60 { pick(&parts.neutral, roll) } else { pick(of_gender, roll) };
+    let first = if roll(100) < 60 {
+        pick(&parts.neutral, roll)
+    } else {
+        pick(of_gender, roll)
+    };
     join(surname, &[first, last])
 }
 
@@ -76,7 +84,11 @@ fn singapore(roll: &mut impl FnMut(usize) -> usize) -> Name {
         names[roll(names.len())]
     };
     let (first, last) = (choose(first_names), choose(last_names));
-    let letters = |text: &str| text.chars().filter(char::is_ascii_alphabetic).collect::<String>();
+    let letters = |text: &str| {
+        text.chars()
+            .filter(char::is_ascii_alphabetic)
+            .collect::<String>()
+    };
     Name {
         shown: format!("{first} {last}"),
         mail: format!("{}.{}", letters(first), letters(last)).to_lowercase(),
@@ -109,7 +121,12 @@ static PARTS: LazyLock<Parts> = LazyLock::new(|| Parts {
 
 /// Splits `王wang 李li` into characters and spelling.
 fn parse(list: &'static str) -> Vec<Part> {
-    let split = |word: &'static str| word.split_at(word.find(|letter: char| letter.is_ascii()).unwrap_or(word.len()));
+    let split = |word: &'static str| {
+        word.split_at(
+            word.find(|letter: char| letter.is_ascii())
+                .unwrap_or(word.len()),
+        )
+    };
     list.split_ascii_whitespace().map(split).collect()
 }
 
@@ -165,7 +182,10 @@ const SINGAPORE: &[(&str, &str)] = &[
         "Nurul Aisyah, Muhammad Faiz, Siti Nadiah, Hafiz, Nur Syafiqah",
         "Rahman, Ismail, Abdullah, Osman",
     ),
-    ("Christopher Jonathan, Daniel, Melissa", "D'Souza, Pereira, de Cruz"),
+    (
+        "Christopher Jonathan, Daniel, Melissa",
+        "D'Souza, Pereira, de Cruz",
+    ),
 ];
 
 #[cfg(test)]
@@ -176,14 +196,24 @@ mod tests {
     fn every_mail_name_is_fit_for_an_address() {
         let mut state = 17_usize;
         let mut roll = |sides| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (state >> 33) % sides
         };
-        for region in [Region::China, Region::Singapore].into_iter().cycle().take(10_000) {
+        for region in [Region::China, Region::Singapore]
+            .into_iter()
+            .cycle()
+            .take(10_000)
+        {
             let name = invent(region, &mut roll);
             let fits = |letter: char| letter.is_ascii_lowercase() || letter == '.';
             assert!(name.mail.chars().all(fits), "{}", name.mail);
-            assert!(!name.mail.starts_with('.') && !name.mail.ends_with('.'), "{}", name.mail);
+            assert!(
+                !name.mail.starts_with('.') && !name.mail.ends_with('.'),
+                "{}",
+                name.mail
+            );
             assert!(!name.shown.is_empty());
         }
     }

@@ -44,7 +44,9 @@ impl GroupPlan {
 /// The department table, in the file's order.
 pub(super) fn plans() -> Vec<Plan> {
     let lines = TABLE.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| plan(line).expect("the compiled-in department table is well formed")).collect()
+    lines
+        .map(|line| plan(line).expect("the compiled-in department table is well formed"))
+        .collect()
 }
 
 fn plan(line: &'static str) -> Option<Plan> {
@@ -129,8 +131,16 @@ mod tests {
     fn every_department_stands_after_its_parent() {
         let plans = plans();
         for (index, plan) in plans.iter().enumerate() {
-            let known = |id| plans[..index].iter().any(|earlier| earlier.department.id == id);
-            assert!(plan.department.parent_id.is_none_or(known), "{}", plan.department.name);
+            let known = |id| {
+                plans[..index]
+                    .iter()
+                    .any(|earlier| earlier.department.id == id)
+            };
+            assert!(
+                plan.department.parent_id.is_none_or(known),
+                "{}",
+                plan.department.name
+            );
             assert_eq!(plan.department.parent_id.is_none(), index == 0);
         }
     }

@@ -28,9 +28,10 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
     let notice_no = notice.no;
     app.db
         .write(move |tx| {
+            let resolved = notices::resolved_audience(tx, notice.no)?.unwrap_or_default();
             let expansion = Expansion {
                 notice_no: notice.no,
-                resolved: &notice.audience_resolved,
+                resolved: &resolved,
                 requirement: notice.requirement,
                 due_at: notice.due_at,
                 personal_lanes: &lanes,

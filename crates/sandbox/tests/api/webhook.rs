@@ -1,15 +1,14 @@
 //! `POST /robot/send` as the documentation and observed answers have it.
 
-mod support;
-
+use crate::support::{NOON_MS, Trial};
 use base64::Engine;
 use hmac::{KeyInit, Mac};
 use serde_json::{Value, json};
-use support::{NOON_MS, Trial};
 use yuezhi_sandbox::{Codes, Content, ErrorLanguage, Layout, Moderation, RobotState, Rules};
 
 fn signed(secret: &str, at_ms: i64) -> String {
-    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes())
+        .expect("the sandbox answers as documented");
     mac.update(format!("{at_ms}\n{secret}").as_bytes());
     let sign = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
     let sign: String = url::form_urlencoded::byte_serialize(sign.as_bytes()).collect();
