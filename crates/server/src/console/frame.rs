@@ -7,13 +7,20 @@ use axum::{
     http::{HeaderValue, header},
     response::Response,
 };
-use yuezhi_store::{deliveries, notices};
+use yuezhi_domain::{DeliveryState, NoticeState};
+use yuezhi_store::{
+    deliveries::{self, DeliveryFilter},
+    notices::{self, NoticeFilter},
+};
 
 use super::{
     session::{Flash, PageError, SignedIn},
     ui::{self, Markup, Teller},
 };
 use crate::{actions::ActionError, demo, pages, texts::Texts};
+
+/// Failed deliveries counted for the navigation.
+const MOST_COUNTED: usize = 100;
 
 /// The layout's own data.
 pub struct Frame {
@@ -25,7 +32,8 @@ pub struct Frame {
     pub organisation: String,
     pub now_ms: i64,
     pub open_notices: i64,
-    pub trouble: i64,
+    /// Failed deliveries, `99+` when there are many; empty for none.
+    pub trouble: String,
     pub has_sources: bool,
     pub flash: Option<Flash>,
     pub demo: Option<demo::pages::Bar>,
@@ -40,7 +48,11 @@ impl Frame {
         let (open_notices, trouble) = me
             .app
             .db
-            .read(|tx| Ok::<_, ActionError>((notices::count_open(tx)?, deliveries::count_trouble(tx)?)))
+            .read(|tx| {
+                let open = NoticeFilter { state: Some(NoticeState::Open), policy_no: None };
+                let failed = DeliveryFilter { state: Some(DeliveryState::Failed), ..DeliveryFilter::default() };
+                Ok::<_, ActionError>((notices::count(tx, &open)?, deliveries::list(tx, &failed, None, MOST_COUNTED)?.len()))
+            })
             .await?;
         Ok(Self {
             t: me.t,
@@ -50,7 +62,11 @@ impl Frame {
             organisation: organisation(me),
             now_ms: me.now.0,
             open_notices,
-            trouble,
+            trouble: match trouble {
+                0 => String::new(),
+                MOST_COUNTED => format!("{}+", MOST_COUNTED - 1),
+                n => n.to_string(),
+            },
             has_sources: !me.app.config.source.is_empty(),
             flash: me.flash.clone(),
             demo: demo::pages::Bar::of(&me.app, &me.teller()),

@@ -173,8 +173,7 @@ fn stopped_lanes(me: &SignedIn, facts: &Facts) -> Vec<Need> {
             act: me.t.get("console.need.look").to_owned(),
         }
     };
-    let is_shut = |lane: &&lanes::Lane| lane.stopped_at.is_some() || lane.held_until.is_some_and(|until| until > me.now);
-    facts.lanes.iter().filter(is_shut).map(need).collect()
+    facts.lanes.iter().filter(|lane| !lane.is_open(me.now)).map(need).collect()
 }
 
 fn trouble(me: &SignedIn, facts: &Facts) -> Vec<Need> {
@@ -262,7 +261,7 @@ fn lane_lines(me: &SignedIn, facts: &Facts) -> Vec<LaneLine> {
 
 fn next_lines(me: &SignedIn, facts: &Facts) -> Vec<NextLine> {
     let tell = me.teller();
-    let standing = facts.schedules.iter().filter(|schedule| schedule.state == "active").filter_map(|schedule| {
+    let standing = facts.schedules.iter().filter(|schedule| schedule.state == schedules::ScheduleState::Active).filter_map(|schedule| {
         let at = schedule.next_at?;
         Some(NextLine {
             at: at.0,
