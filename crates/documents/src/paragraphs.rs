@@ -306,6 +306,37 @@ mod tests {
     }
 
     #[test]
+    fn larger_type_is_a_heading_and_a_bullet_an_item() {
+        let line = |text: &str, em: f64| Line {
+            em,
+            starts: true,
+            ..Line::of_text(text)
+        };
+        let blocks = join(&[
+            line("Handbook", 9.0),
+            line("Leave", 6.0),
+            line(
+                "Everybody has twenty days of leave in a year, and eleven holidays.",
+                4.0,
+            ),
+            line("• ask early", 4.0),
+            line("• tell the team", 4.0),
+        ]);
+        let levels: Vec<Option<u8>> = blocks
+            .iter()
+            .map(|block| {
+                if let Block::Heading { level, .. } = block {
+                    Some(*level)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        assert_eq!(levels, [Some(1), Some(2), None, None]);
+        assert!(matches!(&blocks[3], Block::List(list) if list.items.len() == 2));
+    }
+
+    #[test]
     fn wrapped_lines_are_joined() {
         let english = "Employees may claim the cost of travel that was approved before the\ntrip started. Claims need receipts and are filed within thirty days of\nreturn.\n\nNext paragraph.";
         assert_eq!(joined(english).len(), 2);

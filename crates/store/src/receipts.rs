@@ -23,6 +23,9 @@ const OF_OBLIGATION: &str = select!("WHERE person_no = ?2 AND notice_no = ?1 ORD
 const BY_ID: &str = select!("WHERE id = ?1");
 const INSERT: &str = "INSERT INTO receipts (id, notice_no, person_no, version_no, kind, source, at, language, text_hash, \
      consent_hash, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const LAST_CONFIRMED: &str = "SELECT r.version_no FROM receipts r JOIN notices n ON n.no = r.notice_no \
+     WHERE r.person_no = ?1 AND n.policy_no = ?2 AND r.version_no <> ?3 AND r.kind IN ('acknowledged', 'carried') \
+     ORDER BY r.no DESC LIMIT 1";
 const LATEST: &str = "SELECT COALESCE(max(no), 0) FROM receipts";
 /// Confirmations of the old notice by people whose new obligation was carried; each person's last.
 const TO_CARRY: &str = "SELECT r.no, r.id, r.notice_no, r.person_no, r.version_no, r.kind, r.source, r.at, r.language, \
@@ -140,6 +143,16 @@ pub fn of_obligation(
 /// The last number given; 0 for none.
 pub fn latest_no(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     tx.read_one(LATEST, p![], |row| row.get(0))
+}
+
+/// The version of a policy that this person confirmed last, other than `except_version_no`.
+pub fn last_confirmed_version(
+    tx: &mut Tx<'_>,
+    policy_no: i64,
+    person_no: i64,
+    except_version_no: i64,
+) -> Result<Option<i64>, StoreError> {
+    tx.read_opt(LAST_CONFIRMED, p![person_no, policy_no, except_version_no], |row| row.get(0))
 }
 
 /// After `obligations::carry_forward`: a receipt under the new notice for every carried confirmation, of kind `carried`,

@@ -19,6 +19,7 @@ const GET: &str = select!("WHERE no = ?1");
 const BY_ID: &str = select!("WHERE id = ?1");
 const OF_POLICY: &str = select!("WHERE policy_no = ?1 ORDER BY number DESC");
 const LATEST: &str = select!("WHERE policy_no = ?1 ORDER BY number DESC LIMIT 1");
+const PREVIOUS: &str = select!("WHERE policy_no = ?1 AND number < ?2 ORDER BY number DESC LIMIT 1");
 const BY_TEXT: &str =
     select!("WHERE policy_no = ?1 AND text_hash = ?2 ORDER BY number DESC LIMIT 1");
 const NEXT_NUMBER: &str = "SELECT COALESCE(max(number), 0) + 1 FROM versions WHERE policy_no = ?1";
@@ -166,6 +167,11 @@ pub fn list(tx: &mut Tx<'_>, policy_no: i64) -> Result<Vec<Version>, StoreError>
 
 pub fn latest(tx: &mut Tx<'_>, policy_no: i64) -> Result<Option<Version>, StoreError> {
     tx.read_opt(LATEST, p![policy_no], version)
+}
+
+/// The version before this number.
+pub fn previous(tx: &mut Tx<'_>, policy_no: i64, number: i64) -> Result<Option<Version>, StoreError> {
+    tx.read_opt(PREVIOUS, p![policy_no, number], version)
 }
 
 /// The newest version of the policy with exactly this text.

@@ -181,12 +181,14 @@ fn matched(
     effort: &mut words::Effort,
 ) -> Change {
     let same_words = likeness::normalised(old.1.body()) == likeness::normalised(new.1.body());
+    // A paragraph that lost or got a label beside it has the same words and no other number.
     let number = |clause: &Clause| clause.label.as_deref().map(label::normalised);
+    let renumbered = matches!((number(old.1), number(new.1)), (Some(a), Some(b)) if a != b);
     let kind = match (same_words, moved) {
         (true, true) => ChangeKind::Moved,
         (false, true) => ChangeKind::MovedAndReworded,
         (false, false) => ChangeKind::Reworded,
-        (true, false) if number(old.1) != number(new.1) => ChangeKind::Renumbered,
+        (true, false) if renumbered => ChangeKind::Renumbered,
         (true, false) => ChangeKind::Unchanged,
     };
     let segments = words::compare(old.1.body(), new.1.body(), effort);
