@@ -68,7 +68,7 @@ struct Page {
 pub(super) struct Asked {
     actor: String,
     action: String,
-    before: Option<i64>,
+    before: i64,
 }
 
 pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
@@ -104,7 +104,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         actions: std::iter::once(all).chain(actions).collect(),
         lines: lines.collect(),
         next,
-        is_filtered: !asked.actor.trim().is_empty() || !asked.action.is_empty() || before.is_some(),
+        is_filtered: !asked.actor.trim().is_empty() || !asked.action.is_empty() || before > 0,
         actor: asked.actor,
     };
     render(&me, &page)

@@ -74,7 +74,7 @@ pub(super) struct Asked {
     state: String,
     lane: String,
     notice: String,
-    after: Option<i64>,
+    after: i64,
 }
 
 pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
@@ -113,7 +113,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         shut: lane_rows.iter().filter(|lane| !lane.is_open(me.now)).map(|lane| shut(&me, lane)).collect(),
         lines: rows.iter().take(PAGE).map(|row| line(&me, row)).collect(),
         next,
-        first: after.map(|_| query(&asked.state, "")),
+        first: (after > 0).then(|| query(&asked.state, "")),
         here: query(&asked.state, ""),
         retry_lanes: counts
             .iter()

@@ -51,7 +51,7 @@ impl Frame {
             .read(|tx| {
                 let open = NoticeFilter { state: Some(NoticeState::Open), policy_no: None };
                 let failed = DeliveryFilter { state: Some(DeliveryState::Failed), ..DeliveryFilter::default() };
-                Ok::<_, ActionError>((notices::count(tx, &open)?, deliveries::list(tx, &failed, None, MOST_COUNTED)?.len()))
+                Ok::<_, ActionError>((notices::count(tx, &open)?, deliveries::list(tx, &failed, 0, MOST_COUNTED)?.len()))
             })
             .await?;
         Ok(Self {
@@ -108,7 +108,7 @@ pub fn render(me: &SignedIn, template: &impl Template) -> Result<Response, PageE
     let mut response = pages::page(me.t, template);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if me.flash.is_some() {
-        Flash::forget(&mut response);
+        return Ok(Flash::forget(response));
     }
     Ok(response)
 }

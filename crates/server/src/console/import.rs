@@ -86,14 +86,13 @@ struct Asked {
 pub(super) async fn submit(me: SignedIn, multipart: Multipart) -> Result<Response, PageError> {
     let outcome = run(&me, multipart).await;
     match outcome {
-        Ok((report, checked)) if report.applied => {
-            let flash = Flash::ok(me.t.fill("console.import.done", &[
+        Ok((report, _)) if report.applied => {
+            let told = me.t.fill("console.import.done", &[
                 ("created", &report.created),
                 ("updated", &report.updated),
                 ("left", &report.left),
-            ]));
-            drop(checked);
-            me.back("/console/people", Ok(flash))
+            ]);
+            me.back("/console/people", Ok(Flash::ok(told)))
         }
         Ok((_, checked)) => show(&me, None, Some(checked)).await,
         Err(ActionError::Refused(refusal)) => show(&me, Some(&refusal), None).await,

@@ -112,7 +112,7 @@ impl Watch {
                     return Ok::<_, ActionError>(vec![(no, progress::totals(tx, no)?)]);
                 }
                 let filter = NoticeFilter { state: Some(NoticeState::Open), policy_no: None };
-                let rows = notices::list(tx, &filter, None, COMPARED)?;
+                let rows = notices::list(tx, &filter, 0, COMPARED)?;
                 Ok(rows.into_iter().map(|row| (row.notice.no, row.totals)).collect())
             })
             .await;

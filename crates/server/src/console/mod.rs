@@ -34,7 +34,7 @@ use axum::{
 use crate::app::App;
 
 pub use ui::{Markup, Teller, icon, mark};
-pub use session::{COOKIE, Flash, PageError, SignedIn, local_path, sign_in_response};
+pub use session::{COOKIE, Flash, PageError, SignedIn, local_path, sign_in_response, with_session};
 
 /// Every page, with refusals and failures shown as pages of their own.
 pub fn routes() -> Router<App> {

@@ -79,7 +79,7 @@ struct Page {
 #[serde(default)]
 pub(super) struct Asked {
     state: String,
-    after: Option<i64>,
+    after: i64,
 }
 
 pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
@@ -118,7 +118,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         tabs,
         lines,
         next,
-        is_first: after.is_none(),
+        is_first: after == 0,
         is_open_tab: state == NoticeState::Open,
     };
     render(&me, &page)

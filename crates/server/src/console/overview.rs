@@ -91,7 +91,7 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
                 broken_files.extend(source_files::list(tx, source)?.into_iter().filter(|file| file.state == "failed"));
             }
             Ok::<_, ActionError>(Facts {
-                open: notices::list(tx, &open(), None, NOTICES_READ)?,
+                open: notices::list(tx, &open(), 0, NOTICES_READ)?,
                 lanes: lanes::list(tx)?,
                 counts: deliveries::counts_by_lane_state(tx)?,
                 schedules: schedules::list(tx)?,
@@ -114,7 +114,7 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
 
 /// The live part of the page.
 pub(super) async fn open_notices(me: SignedIn) -> Result<Response, PageError> {
-    let rows = me.app.db.read(move |tx| Ok::<_, ActionError>(notices::list(tx, &open(), None, NOTICES_SHOWN)?)).await?;
+    let rows = me.app.db.read(move |tx| Ok::<_, ActionError>(notices::list(tx, &open(), 0, NOTICES_SHOWN)?)).await?;
     let lines: Vec<Line> = rows.iter().map(|row| Line::of(&me, row)).collect();
     Ok(pages::page(me.t, &OpenNotices { t: me.t, has_notices: !lines.is_empty(), lines }))
 }

@@ -198,8 +198,8 @@ fn owed_line(me: &SignedIn, owed: &PersonObligation) -> Owed {
     };
     Owed {
         href: format!("/console/notices/{}", owed.notice_id),
-        title: owed.notice_title.clone(),
-        label: owed.version_label.clone(),
+        title: owed.title.clone(),
+        label: owed.label.clone(),
         requirement: words::requirement(me.t, owed.requirement),
         state,
         due: owed.due_at.map(|at| tell.at(at)),

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use axum_extra::extract::Query;
 use serde::Deserialize;
-use yuezhi_store::policies;
+use yuezhi_store::policies::{self, PolicyFilter};
 
 use super::{
     frame::{Frame, render},
@@ -44,7 +44,7 @@ struct Page {
 #[serde(default)]
 pub(super) struct Asked {
     q: String,
-    after: Option<i64>,
+    after: i64,
 }
 
 pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
@@ -53,29 +53,29 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
     let rows = me
         .app
         .db
-        .read(move |tx| Ok::<_, ActionError>(policies::list(tx, after, PAGE + 1, Some(search.as_str()).filter(|q| !q.is_empty()))?))
+        .read(move |tx| Ok::<_, ActionError>(policies::list(tx, &PolicyFilter { search: Some(search.clone()) }, after, PAGE + 1)?))
         .await?;
     let tell = me.teller();
     let next = (rows.len() > PAGE)
-        .then(|| rows.get(PAGE - 1).map(|row| address("/console/policies", &[("q", &q), ("after", &row.policy.no.to_string())])))
+        .then(|| rows.get(PAGE - 1).map(|row| address("/console/policies", &[("q", &q), ("after", &row.no.to_string())])))
         .flatten();
     let lines = rows
         .into_iter()
         .take(PAGE)
         .map(|row| Line {
-            href: format!("/console/policies/{}", row.policy.slug),
-            language: row.policy.language.as_str(),
+            href: format!("/console/policies/{}", row.slug),
+            language: row.language.as_str(),
             label: row.version_label.unwrap_or_default(),
             effective: row.effective_on.map(|date| me.t.with("console.effective_from", "date", date)).unwrap_or_default(),
             published: row.published_at.map(|at| tell.ago(at)),
             open_notices: row.open_notices,
-            is_repealed: row.policy.repealed_at.is_some(),
-            title: row.policy.title,
-            slug: row.policy.slug,
-            owner: row.policy.owner,
-            category: row.policy.category,
+            is_repealed: row.repealed_at.is_some(),
+            title: row.title,
+            slug: row.slug,
+            owner: row.owner,
+            category: row.category,
         })
         .collect();
     let f = Frame::load(&me, "policies", me.t.get("console.nav.policies")).await?;
-    render(&me, &Page { f, t: me.t, q, lines, next, is_first: after.is_none() })
+    render(&me, &Page { f, t: me.t, q, lines, next, is_first: after == 0 })
 }

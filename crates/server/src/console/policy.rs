@@ -83,7 +83,7 @@ pub(super) async fn show(me: SignedIn, Path(slug): Path<String>) -> Result<Respo
                 None => Vec::new(),
             };
             let filter = NoticeFilter { policy_no: Some(policy.no), state: None };
-            let rows = notices::list(tx, &filter, None, NOTICES_SHOWN)?;
+            let rows = notices::list(tx, &filter, 0, NOTICES_SHOWN)?;
             Ok::<_, ActionError>((policy, all, files, rows))
         })
         .await?;

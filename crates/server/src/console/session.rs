@@ -8,10 +8,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
-use axum_extra::extract::{
-    CookieJar,
-    cookie::{Cookie, SameSite},
-};
+use axum_extra::extract::CookieJar;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use yuezhi_domain::UnixMillis;
 use yuezhi_store::accounts::Account;
@@ -20,8 +17,8 @@ use super::ui::Teller;
 use crate::{
     actions::{ActionError, Actor, sign_in},
     app::App,
-    pages::{self, Reader},
-    texts::Texts,
+    pages::{self, LANGUAGE_COOKIE, Reader},
+    texts::{Texts, accepted_language, parse_language},
 };
 
 /// Holds the session of an account.
@@ -61,7 +58,7 @@ impl SignedIn {
             },
             Err(error) => return Err(error.into()),
         };
-        Ok((CookieJar::new().add(flash.cookie()), Redirect::to(path)).into_response())
+        Ok(with_cookie(Redirect::to(path).into_response(), &flash.cookie()))
     }
 }
 
@@ -108,20 +105,26 @@ pub fn local_path(next: &str) -> &str {
 
 /// Opens the console: sets the session's cookie and goes to `next`.
 pub fn sign_in_response(app: &App, session: &sign_in::SessionCookie, next: &str) -> Response {
-    let lifetime = i64::try_from(sign_in::ACCOUNT_SESSION.as_secs()).unwrap_or(i64::MAX);
-    let cookie = plain_cookie(COOKIE, session.0.clone(), lifetime, app);
-    (CookieJar::new().add(cookie), Redirect::to(local_path(next))).into_response()
+    with_session(app, session, Redirect::to(local_path(next)).into_response())
 }
 
-/// A cookie for this server alone; `max_age` in seconds, 0 forgets it.
-pub fn plain_cookie(name: &'static str, value: String, max_age: i64, app: &App) -> Cookie<'static> {
-    Cookie::build((name, value))
-        .path("/")
-        .http_only(true)
-        .same_site(SameSite::Lax)
-        .secure(app.public_url().starts_with("https://"))
-        .max_age(axum_extra::extract::cookie::time::Duration::seconds(max_age))
-        .build()
+/// A `Set-Cookie` for this server alone; `max_age` in seconds, 0 forgets it. `value` is URL-safe base64 or a word.
+pub fn cookie(name: &str, value: &str, max_age: u64, app: &App) -> String {
+    let secure = if app.public_url().starts_with("https://") { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}")
+}
+
+/// Adds a `Set-Cookie` to an answer.
+pub fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    response
+}
+
+/// Gives the browser another session.
+pub fn with_session(app: &App, session: &sign_in::SessionCookie, response: Response) -> Response {
+    with_cookie(response, &cookie(COOKIE, &session.0, sign_in::ACCOUNT_SESSION.as_secs(), app))
 }
 
 /// The browser's name for itself, for the list of sessions.
@@ -163,11 +166,11 @@ impl Flash {
         Self { more: more.into(), ..self }
     }
 
-    fn cookie(&self) -> Cookie<'static> {
+    fn cookie(&self) -> String {
         let text: String = self.text.chars().take(400).collect();
         let more: String = self.more.chars().take(400).collect();
         let value = BASE64.encode(format!("{}\n{}\n{}", self.kind.as_str(), text.replace('\n', " "), more.replace('\n', " ")));
-        Cookie::build((FLASH_COOKIE, value)).path("/").http_only(true).same_site(SameSite::Lax).build()
+        format!("{FLASH_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60")
     }
 
     fn of(jar: &CookieJar) -> Option<Self> {
@@ -183,11 +186,8 @@ impl Flash {
     }
 
     /// Forgets the message once it is shown.
-    pub fn forget(response: &mut Response) {
-        let gone = Cookie::build((FLASH_COOKIE, "")).path("/").max_age(axum_extra::extract::cookie::time::Duration::ZERO).build();
-        if let Ok(value) = HeaderValue::from_str(&gone.to_string()) {
-            response.headers_mut().append(header::SET_COOKIE, value);
-        }
+    pub fn forget(response: Response) -> Response {
+        with_cookie(response, &format!("{FLASH_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"))
     }
 }
 
@@ -213,11 +213,12 @@ impl IntoResponse for PageError {
 }
 
 /// Shows what went wrong in the reader's language.
-pub async fn with_errors_as_pages(reader: Reader, response: Response) -> Response {
-    match response.extensions().get::<Carried>() {
-        Some(carried) => pages::error_page(reader.texts, &carried.0),
-        None => response,
-    }
+pub async fn with_errors_as_pages(jar: CookieJar, headers: HeaderMap, response: Response) -> Response {
+    let Some(carried) = response.extensions().get::<Carried>() else { return response };
+    let chosen = jar.get(LANGUAGE_COOKIE).and_then(|cookie| parse_language(cookie.value()));
+    let accepted = || headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(accepted_language);
+    let texts = Texts::of(chosen.or_else(accepted).unwrap_or_default());
+    pages::error_page(texts, &carried.0)
 }
 
 #[cfg(test)]
@@ -235,7 +236,9 @@ mod tests {
     #[test]
     fn a_message_survives_its_cookie() {
         let flash = Flash::ok("已提醒 2 人").more("1 人没有\n地址");
-        let jar = CookieJar::new().add(flash.cookie());
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, flash.cookie().split(';').next().unwrap().parse().unwrap());
+        let jar = CookieJar::from_headers(&headers);
         let read = Flash::of(&jar).unwrap();
         assert_eq!((read.kind, read.text.as_str(), read.more.as_str()), (FlashKind::Ok, "已提醒 2 人", "1 人没有 地址"));
         assert_eq!(Flash::of(&CookieJar::new()), None);

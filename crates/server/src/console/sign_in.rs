@@ -9,7 +9,7 @@ use axum::{
 use axum_extra::extract::{CookieJar, Form, Query};
 use serde::Deserialize;
 
-use super::session::{COOKIE, PageError, local_path, plain_cookie, sign_in_response, user_agent};
+use super::session::{COOKIE, PageError, cookie, local_path, sign_in_response, user_agent, with_cookie};
 use crate::{
     actions::{ActionError, Refusal, sign_in},
     app::App,
@@ -120,11 +120,11 @@ fn set_up_refused(t: Texts, asked: &SetUpForm, refusal: &Refusal) -> Response {
 }
 
 pub(super) async fn sign_out(State(app): State<App>, jar: CookieJar) -> Result<Response, PageError> {
-    if let Some(cookie) = jar.get(COOKIE) {
-        sign_in::sign_out(&app, cookie.value()).await?;
+    if let Some(held) = jar.get(COOKIE) {
+        sign_in::sign_out(&app, held.value()).await?;
     }
-    let gone = plain_cookie(COOKIE, String::new(), 0, &app);
-    Ok((CookieJar::new().add(gone), Redirect::to("/console/sign-in")).into_response())
+    let gone = cookie(COOKIE, "", 0, &app);
+    Ok(with_cookie(Redirect::to("/console/sign-in").into_response(), &gone))
 }
 
 #[derive(Deserialize)]
@@ -136,13 +136,10 @@ pub(super) struct LanguageForm {
 
 /// Keeps the chosen language for a year.
 pub(super) async fn language(State(app): State<App>, Form(asked): Form<LanguageForm>) -> Response {
-    const YEAR: i64 = 365 * 24 * 3600;
-    let next = Redirect::to(local_path(&asked.next));
+    const YEAR: u64 = 365 * 24 * 3600;
+    let next = Redirect::to(local_path(&asked.next)).into_response();
     match parse_language(&asked.language) {
-        Some(language) => {
-            let cookie = plain_cookie(LANGUAGE_COOKIE, language.as_str().to_owned(), YEAR, &app);
-            (CookieJar::new().add(cookie), next).into_response()
-        }
-        None => next.into_response(),
+        Some(language) => with_cookie(next, &cookie(LANGUAGE_COOKIE, language.as_str(), YEAR, &app)),
+        None => next,
     }
 }

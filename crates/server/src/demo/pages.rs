@@ -17,7 +17,7 @@ use super::time_travel::{self, Destination};
 use crate::{
     actions::{ActionError, Refusal, sign_in},
     app::App,
-    console::{Flash, Markup, PageError, SignedIn, Teller, local_path, sign_in_response},
+    console::{Flash, Markup, PageError, SignedIn, Teller, local_path, sign_in_response, with_session},
 };
 
 pub fn routes() -> Router<App> {
@@ -81,7 +81,10 @@ async fn clock(me: SignedIn, Form(asked): Form<Move>) -> Result<Response, PageEr
         Err(refusal) => Err(ActionError::from(refusal)),
     };
     let outcome = moved.map(|now| Flash::ok(me.t.with("console.demo.moved", "now", me.teller().text(now))));
-    me.back(local_path(&asked.back), outcome)
+    let response = me.back(local_path(&asked.back), outcome)?;
+    // Weeks may have passed, and with them the session.
+    let session = sign_in::into_demo(&me.app, &me.account.name, "").await?;
+    Ok(with_session(&me.app, &session, response))
 }
 
 fn destination(asked: &Move) -> Result<Destination, Refusal> {

@@ -34,7 +34,7 @@ pub(super) fn read(tx: &mut Tx<'_>, notice: &Notice) -> Result<Rows, StoreError>
     Ok(Rows {
         receipts: latest.into_iter().map(|receipt| { let name = names.get(&receipt.person_no).cloned().unwrap_or_default(); (receipt, name) }).collect(),
         occurrences: occurrences::list_of_notice(tx, notice.no, OCCURRENCES_SHOWN)?,
-        failures: deliveries::list(tx, &failed, None, FAILURES_SHOWN)?,
+        failures: deliveries::list(tx, &failed, 0, FAILURES_SHOWN)?,
     })
 }
 

@@ -16,7 +16,7 @@ use axum::{
 use axum_extra::extract::{Form, Query};
 use serde::Deserialize;
 use yuezhi_domain::Audience;
-use yuezhi_store::{audience as people_of, notices, policies, versions};
+use yuezhi_store::{audience as people_of, notices, policies, policies::PolicyFilter, versions};
 
 use asked::Asked;
 use preview::Preview;
@@ -153,7 +153,7 @@ async fn show(me: &SignedIn, mut asked: Asked, error: Option<FieldError>, previe
         .app
         .db
         .read(move |tx| {
-            let rows = policies::list(tx, None, 500, None)?;
+            let rows = policies::list(tx, &PolicyFilter::default(), 0, 500)?;
             let Some(policy) = policies::by_slug(tx, &slug)? else { return Ok::<_, ActionError>((rows, None)) };
             let latest = versions::latest(tx, policy.no)?;
             Ok((rows, notices::of_policy(tx, policy.no, 1)?.into_iter().next().zip(latest)))
@@ -166,7 +166,7 @@ async fn show(me: &SignedIn, mut asked: Asked, error: Option<FieldError>, previe
     }
     let new_policy = Choice::new("", me.t.get("console.publish.new_policy"), &asked.policy);
     let policies = std::iter::once(new_policy)
-        .chain(policy_rows.into_iter().map(|row| Choice::new(row.policy.slug.clone(), row.policy.title, &asked.policy)))
+        .chain(policy_rows.into_iter().map(|row| Choice::new(row.slug.clone(), row.title, &asked.policy)))
         .collect();
     let page = Page {
         f: Frame::load(me, "publish", me.t.get("console.nav.publish")).await?,
