@@ -55,6 +55,13 @@ struct Page {
     checked: Option<Checked>,
 }
 
+impl Page {
+    /// Nothing was looked at yet, or what was looked at cannot be written.
+    fn asks_for_file(&self) -> bool {
+        self.checked.as_ref().is_none_or(|checked| !checked.problems.is_empty())
+    }
+}
+
 pub(super) async fn form(me: SignedIn) -> Result<Response, PageError> {
     show(&me, None, None).await
 }

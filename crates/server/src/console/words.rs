@@ -68,7 +68,7 @@ pub struct Reason {
 
 /// The reason of a failed delivery or a stopped lane.
 pub fn reason(t: Texts, code: &str, detail: Option<&str>) -> Reason {
-    let key = format!("console.reason_{code}");
+    let key = format!("messages.reason.{code}");
     let fix_key = format!("{key}_fix");
     Reason {
         text: if t.has(&key) { t.get(&key).to_owned() } else { code.to_owned() },
