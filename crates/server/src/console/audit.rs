@@ -107,7 +107,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         is_filtered: !asked.actor.trim().is_empty() || !asked.action.is_empty() || before > 0,
         actor: asked.actor,
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 /// A bare login means an account.

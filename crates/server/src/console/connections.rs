@@ -116,7 +116,7 @@ async fn page(me: &SignedIn, asked: Asked, is_edit: bool, refusal: Option<&Refus
         is_edit,
         wrong: refusal.map(|refusal| (refusal.field.unwrap_or_default(), refusal.sentence(me.t))),
     };
-    let response = render(me, &page)?;
+    let response = render(me, &page);
     Ok(match refusal {
         Some(refusal) => with_status(status_of(refusal.kind), response),
         None => response,

@@ -121,7 +121,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
             .map(|c| (c.lane.clone(), words::lane(me.t, &c.lane), grouped(c.count)))
             .collect(),
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 fn tabs(

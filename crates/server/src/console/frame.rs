@@ -15,16 +15,15 @@ use yuezhi_store::{
 
 use super::{
     session::{Flash, PageError, SignedIn},
-    ui::{self, Markup, Teller},
+    ui::{self, Markup},
 };
-use crate::{actions::ActionError, demo, pages, texts::Texts};
+use crate::{actions::ActionError, demo, pages};
 
 /// Failed deliveries counted for the navigation.
 const MOST_COUNTED: usize = 100;
 
 /// The layout's own data.
 pub struct Frame {
-    pub t: Texts,
     pub title: String,
     /// The entry of the navigation that is marked.
     pub active: &'static str,
@@ -37,7 +36,6 @@ pub struct Frame {
     pub has_sources: bool,
     pub flash: Option<Flash>,
     pub demo: Option<demo::pages::Bar>,
-    pub tell: Teller,
     /// Where the language switch returns to.
     pub here: String,
 }
@@ -55,7 +53,6 @@ impl Frame {
             })
             .await?;
         Ok(Self {
-            t: me.t,
             title: title.into(),
             active,
             account: me.account.name.clone(),
@@ -70,21 +67,8 @@ impl Frame {
             has_sources: !me.app.config.source.is_empty(),
             flash: me.flash.clone(),
             demo: demo::pages::Bar::of(&me.app, &me.teller()),
-            tell: me.teller(),
             here: format!("/console/{active}"),
         })
-    }
-
-    pub fn icon(&self, name: &str) -> Markup {
-        ui::icon(name)
-    }
-
-    pub fn mark(&self) -> Markup {
-        ui::mark()
-    }
-
-    pub fn asset(&self, name: &str) -> &'static str {
-        pages::asset(name)
     }
 
     /// Marks the entry of the navigation that is open.
@@ -104,11 +88,11 @@ fn organisation(me: &SignedIn) -> String {
 }
 
 /// Renders a page for somebody who is signed in. The page is not kept by the browser: it would show old numbers.
-pub fn render(me: &SignedIn, template: &impl Template) -> Result<Response, PageError> {
+pub fn render(me: &SignedIn, template: &impl Template) -> Response {
     let mut response = pages::page(me.t, template);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if me.flash.is_some() {
-        return Ok(Flash::forget(response));
+        return Flash::forget(response);
     }
-    Ok(response)
+    response
 }

@@ -73,7 +73,7 @@ async fn show(me: &SignedIn, refusal: Option<&Refusal>, checked: Option<Checked>
         error: refusal.map(|refusal| (refusal.message(me.t), refusal.fix(me.t))),
         checked,
     };
-    let response = render(me, &page)?;
+    let response = render(me, &page);
     Ok(match refusal {
         Some(refusal) => with_status(status_of(refusal.kind), response),
         None => response,

@@ -31,7 +31,6 @@ pub(super) struct Line {
     pub due: Option<Markup>,
     pub late: String,
     pub state: Tag,
-    pub issued: Markup,
 }
 
 impl Line {
@@ -51,7 +50,6 @@ impl Line {
             due: notice.due_at.map(|due| tell.at(due)),
             late: if is_late { me.t.with("console.overdue_n", "n", grouped(totals.pending)) } else { String::new() },
             state: words::notice_state(me.t, notice.state),
-            issued: tell.at(notice.issued_at),
         }
     }
 }
@@ -121,5 +119,5 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         is_first: after == 0,
         is_open_tab: state == NoticeState::Open,
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }

@@ -109,7 +109,7 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
         lanes: lane_lines(&me, &facts),
         next: next_lines(&me, &facts),
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 /// The live part of the page.

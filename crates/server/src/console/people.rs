@@ -106,7 +106,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         is_filtered: !asked.q.trim().is_empty() || !asked.department.is_empty() || !asked.state.is_empty(),
         q: asked.q,
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 fn line(person: Person) -> Line {
@@ -179,7 +179,7 @@ pub(super) async fn show(me: SignedIn, Path(id): Path<String>) -> Result<Respons
         owed: owed.iter().map(|o| owed_line(&me, o)).collect(),
         person: line(person),
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 fn owed_line(me: &SignedIn, owed: &PersonObligation) -> Owed {

@@ -77,5 +77,5 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         })
         .collect();
     let f = Frame::load(&me, "policies", me.t.get("console.nav.policies")).await?;
-    render(&me, &Page { f, t: me.t, q, lines, next, is_first: after == 0 })
+    Ok(render(&me, &Page { f, t: me.t, q, lines, next, is_first: after == 0 }))
 }

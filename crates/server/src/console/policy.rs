@@ -104,7 +104,7 @@ pub(super) async fn show(me: SignedIn, Path(slug): Path<String>) -> Result<Respo
         title: policy.title,
         slug: policy.slug,
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 fn lead(me: &SignedIn, policy: &Policy) -> String {

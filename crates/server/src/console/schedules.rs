@@ -52,7 +52,7 @@ pub(super) async fn list(me: SignedIn) -> Result<Response, PageError> {
     let rows = me.app.db.read(|tx| Ok::<_, ActionError>(schedules::list(tx)?)).await?;
     let lines = rows.iter().map(|row| line(&me, row)).collect();
     let f = Frame::load(&me, "schedules", me.t.get("console.nav.schedules")).await?;
-    render(&me, &ListPage { f, t: me.t, lines })
+    Ok(render(&me, &ListPage { f, t: me.t, lines }))
 }
 
 fn line(me: &SignedIn, row: &Schedule) -> Line {
@@ -80,14 +80,14 @@ struct Time {
 
 #[derive(Template)]
 #[template(path = "console/schedule_times.html")]
-struct Times {
+struct TimesToCome {
     t: Texts,
     times: Vec<Time>,
     sentence: String,
     error: Option<(String, String)>,
 }
 
-impl Times {
+impl TimesToCome {
     fn of(me: &SignedIn, rule: &str, zone: &str) -> Self {
         let zone = (!zone.trim().is_empty()).then(|| zone.trim());
         let empty = |error| Self { t: me.t, times: Vec::new(), sentence: String::new(), error };
@@ -130,10 +130,10 @@ struct LaneChoice {
     chosen: bool,
 }
 
-struct Sent {
+struct Past {
     when: Markup,
     what: String,
-    is_sent: bool,
+    was_sent: bool,
 }
 
 #[derive(Template)]
@@ -152,7 +152,7 @@ struct FormPage {
     zone: String,
     is_paused: bool,
     skips: bool,
-    sent: Vec<Sent>,
+    sent: Vec<Past>,
 }
 
 impl FormPage {
@@ -222,7 +222,7 @@ async fn form(me: &SignedIn, row: Option<Schedule>, asked: Asked, refusal: Optio
     };
     let title = row.as_ref().map_or_else(|| me.t.get("console.schedules.new").to_owned(), |row| row.name.clone());
     let lanes = group_lanes(me, &asked.lane);
-    let Times { times, sentence, error, .. } = Times::of(me, &asked.rule, &asked.time_zone);
+    let TimesToCome { times, sentence, error, .. } = TimesToCome::of(me, &asked.rule, &asked.time_zone);
     let page = FormPage {
         f: Frame::load(me, "schedules", title).await?,
         t: me.t,
@@ -238,7 +238,7 @@ async fn form(me: &SignedIn, row: Option<Schedule>, asked: Asked, refusal: Optio
         sent: sent.iter().map(|occurrence| sent_line(me, occurrence)).collect(),
         asked,
     };
-    let response = render(me, &page)?;
+    let response = render(me, &page);
     Ok(match refusal {
         Some(refusal) => with_status(status_of(refusal.kind), response),
         None => response,
@@ -258,14 +258,14 @@ fn group_lanes(me: &SignedIn, chosen: &[String]) -> Vec<LaneChoice> {
         .collect()
 }
 
-fn sent_line(me: &SignedIn, occurrence: &Occurrence) -> Sent {
-    let is_sent = occurrence.outcome == OccurrenceOutcome::Fired;
-    let what = if is_sent {
+fn sent_line(me: &SignedIn, occurrence: &Occurrence) -> Past {
+    let was_sent = occurrence.outcome == OccurrenceOutcome::Fired;
+    let what = if was_sent {
         me.t.with("console.schedules.sent_to", "n", occurrence.recipients)
     } else {
         me.t.of_value("console.outcome", occurrence.outcome.as_str())
     };
-    Sent { when: me.teller().ago(occurrence.planned_at), what, is_sent }
+    Past { when: me.teller().ago(occurrence.planned_at), what, was_sent }
 }
 
 pub(super) async fn create(me: SignedIn, Form(asked): Form<Asked>) -> Result<Response, PageError> {
@@ -287,7 +287,7 @@ pub(super) async fn update(me: SignedIn, Path(id): Path<String>, Form(asked): Fo
 
 /// The times to come of a rule, while it is being typed.
 pub(super) async fn preview(me: SignedIn, Form(asked): Form<Asked>) -> Response {
-    pages::page(me.t, &Times::of(&me, &asked.rule, &asked.time_zone))
+    pages::page(me.t, &TimesToCome::of(&me, &asked.rule, &asked.time_zone))
 }
 
 pub(super) async fn act(me: SignedIn, Path((id, act)): Path<(String, String)>) -> Result<Response, PageError> {

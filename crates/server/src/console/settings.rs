@@ -35,9 +35,9 @@ struct TokenLine {
     used: Option<Markup>,
 }
 
-struct Year {
+struct YearTab {
     href: String,
-    year: i16,
+    number: i16,
     is_known: bool,
     chosen: bool,
 }
@@ -58,7 +58,7 @@ struct Page {
     /// A token just made; shown this once.
     fresh: Option<String>,
     wrong: Option<(&'static str, String)>,
-    years: Vec<Year>,
+    years: Vec<YearTab>,
     days: Vec<Day>,
     warnings: Vec<String>,
     facts: Vec<(String, String)>,
@@ -87,9 +87,9 @@ async fn page(me: &SignedIn, year: Option<i16>, fresh: Option<String>, refusal: 
     let today = tell.today();
     let year = year.unwrap_or(today.year());
     let calendar = me.app.calendar();
-    let years = (today.year() - 1..=today.year() + 1).map(|of| Year {
+    let years = (today.year() - 1..=today.year() + 1).map(|of| YearTab {
         href: format!("/console/settings?year={of}#calendar"),
-        year: of,
+        number: of,
         is_known: calendar.covers(of),
         chosen: of == year,
     });
@@ -108,7 +108,7 @@ async fn page(me: &SignedIn, year: Option<i16>, fresh: Option<String>, refusal: 
         facts: facts(me),
         login: me.account.login.clone(),
     };
-    let response = render(me, &page)?;
+    let response = render(me, &page);
     Ok(match refusal {
         Some(refusal) => with_status(status_of(refusal.kind), response),
         None => response,

@@ -61,7 +61,7 @@ pub(super) async fn list(me: SignedIn) -> Result<Response, PageError> {
     });
     let f = Frame::load(&me, "sources", me.t.get("console.nav.sources")).await?;
     let sources = sources.collect();
-    render(&me, &Page { f, t: me.t, sources })
+    Ok(render(&me, &Page { f, t: me.t, sources }))
 }
 
 fn line(me: &SignedIn, file: &source_files::SourceFile, policy: Option<policies::Policy>) -> Line {

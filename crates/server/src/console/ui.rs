@@ -1,6 +1,6 @@
 //! Small pieces of markup and the telling of times, so that templates hold no arithmetic.
 //!
-//! Invariant: everything that comes out as [`Markup`] is made here from numbers and fixed words, or escaped here.
+//! Invariant: everything that comes out as [`Markup`] is made here from numbers and fixed words; no text of people.
 
 use std::fmt;
 
@@ -111,21 +111,6 @@ pub fn file_size(bytes: i64) -> String {
     } else {
         format!("{:.1} MB", bytes / 1_048_576.0)
     }
-}
-
-/// Text as it may stand in HTML.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 /// Tells times in a language and a zone.

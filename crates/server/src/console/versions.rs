@@ -37,10 +37,10 @@ pub(super) fn labels(t: Texts, old: Option<&str>, new: Option<&str>) -> DiffLabe
         Language::En => DiffLabels::english(),
     };
     if let Some(old) = old {
-        labels.old_version = old.to_owned();
+        old.clone_into(&mut labels.old_version);
     }
     if let Some(new) = new {
-        labels.new_version = new.to_owned();
+        new.clone_into(&mut labels.new_version);
     }
     labels
 }
@@ -60,7 +60,7 @@ pub(super) fn counts(t: Texts, diff: &Diff) -> String {
     if told.is_empty() { t.get("console.changes.none").to_owned() } else { told.join(" · ") }
 }
 
-fn version_of<'a>(all: &'a [Version], number: i64) -> Result<&'a Version, ActionError> {
+fn version_of(all: &[Version], number: i64) -> Result<&Version, ActionError> {
     all.iter().find(|version| version.number == number).ok_or_else(|| Refusal::not_found("version_unknown").into())
 }
 
@@ -107,7 +107,7 @@ pub(super) async fn text(me: SignedIn, Path((slug, number)): Path<(String, i64)>
         file_href: format!("{base}/versions/{number}/files/original"),
         changes_href: (number > 1).then(|| format!("{base}/changes?to={number}")),
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 #[derive(Deserialize, Default)]
@@ -188,7 +188,7 @@ pub(super) async fn changes(
         diff,
         is_sides,
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 /// `original` or the position of an attachment. Only kinds that browsers show harmlessly are shown in place.

@@ -61,7 +61,7 @@ pub(in crate::console) async fn remind_preview(me: SignedIn, Path(id): Path<Stri
         lanes: lane_lines(me.t, &reminded),
         planned: found.notice.next_reminder_at.map(|at| me.teller().at(at)),
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 fn lane_lines(t: Texts, reminded: &Reminded) -> Vec<LaneLine> {

@@ -71,7 +71,6 @@ struct Page {
     may_remind: bool,
     may_cancel: bool,
     pending: String,
-    pending_n: i64,
 }
 
 /// What the notice was issued with.
@@ -125,7 +124,6 @@ pub(super) async fn show(
         over: over(&me, notice),
         successor: successor(notice),
         pending: grouped(figures.pending),
-        pending_n: figures.pending,
         may_remind: is_open && notice.requirement != Requirement::Inform && figures.pending > 0,
         may_cancel: matches!(notice.state, NoticeState::Open | NoticeState::Expanding),
         figures: figures::Figures::of(&me, notice, &figures),
@@ -134,7 +132,7 @@ pub(super) async fn show(
         history: history::History::of(&me, notice, &history),
         facts: facts(&me, &found, figures.pending),
     };
-    render(&me, &page)
+    Ok(render(&me, &page))
 }
 
 /// Everybody who still owes, as a table for a spreadsheet.

@@ -52,7 +52,7 @@ const MOST_FILES: usize = 20;
 /// Reads the form. Files are stored as they come.
 pub(super) async fn read(me: &SignedIn, mut multipart: Multipart) -> Result<Asked, ActionError> {
     let mut asked = Asked { is_sent: true, ..Asked::default() };
-    while let Some(field) = multipart.next_field().await.map_err(bad)? {
+    while let Some(field) = multipart.next_field().await.map_err(|error| bad(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
             "file" => {
@@ -66,7 +66,7 @@ pub(super) async fn read(me: &SignedIn, mut multipart: Multipart) -> Result<Aske
                 }
             }
             _ => {
-                let value = field.text().await.map_err(bad)?;
+                let value = field.text().await.map_err(|error| bad(&error))?;
                 asked.set(&name, value);
             }
         }
@@ -74,14 +74,14 @@ pub(super) async fn read(me: &SignedIn, mut multipart: Multipart) -> Result<Aske
     Ok(asked)
 }
 
-fn bad(error: axum::extract::multipart::MultipartError) -> ActionError {
+fn bad(error: &axum::extract::multipart::MultipartError) -> ActionError {
     Refusal::invalid("file", "body_bad").with("detail", error.body_text()).into()
 }
 
 /// Stores an uploaded file; nothing was chosen when it has no name.
 async fn keep(me: &SignedIn, field: Field<'_>) -> Result<Option<Kept>, ActionError> {
     let name = field.file_name().unwrap_or_default().trim().to_owned();
-    let bytes = field.bytes().await.map_err(bad)?;
+    let bytes = field.bytes().await.map_err(|error| bad(&error))?;
     if name.is_empty() {
         return Ok(None);
     }

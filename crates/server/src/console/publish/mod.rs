@@ -106,7 +106,7 @@ pub(super) async fn submit(me: SignedIn, multipart: Multipart) -> Result<Respons
         Err(error) => return Err(error.into()),
     };
     if asked.step == "publish" {
-        return match publish_version::publish(&me.app, request).await {
+        return match Box::pin(publish_version::publish(&me.app, request)).await {
             Ok(published) => done(&me, &published),
             Err(ActionError::Refused(refusal)) => refused(&me, asked, &refusal).await,
             Err(error) => Err(error.into()),
@@ -160,9 +160,8 @@ async fn show(me: &SignedIn, mut asked: Asked, error: Option<FieldError>, previe
         })
         .await?;
     if !asked.is_sent {
-        asked.channels = previous.as_ref().map(|(notice, _)| notice.channels.clone()).unwrap_or_else(|| {
-            me.app.channels().lanes().map(|channel| channel.lane().to_owned()).collect()
-        });
+        let every = || me.app.channels().lanes().map(|channel| channel.lane().to_owned()).collect();
+        asked.channels = previous.as_ref().map_or_else(every, |(notice, _)| notice.channels.clone());
     }
     let new_policy = Choice::new("", me.t.get("console.publish.new_policy"), &asked.policy);
     let policies = std::iter::once(new_policy)
@@ -186,7 +185,7 @@ async fn show(me: &SignedIn, mut asked: Asked, error: Option<FieldError>, previe
         max_mb: me.app.config.server.max_upload_mb,
         asked,
     };
-    render(me, &page)
+    Ok(render(me, &page))
 }
 
 fn lanes(me: &SignedIn, chosen: &[String]) -> Vec<LaneChoice> {
