@@ -8,7 +8,8 @@ use yuezhi_domain::{
     Requirement, UnixMillis, VersionId,
 };
 use yuezhi_store::{
-    StoreError, Tx, audit, contents, deliveries, lanes, notices, obligations, policies, receipts, versions,
+    StoreError, Tx, audit, contents, deliveries, lanes, notices, obligations, policies, receipts,
+    versions,
 };
 
 use super::{ActionError, PublishPlan, PublishRequest, PublishedVersion, settle::Settled};
