@@ -85,7 +85,10 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         .app
         .db
         .read(move |tx| {
-            let notice = notice_id.map(|id| notices::by_id(tx, &id)).transpose()?.flatten();
+            let notice = notice_id
+                .map(|id| notices::by_id(tx, &id))
+                .transpose()?
+                .flatten();
             let filter = DeliveryFilter {
                 lane: (!lane.is_empty()).then_some(lane.clone()),
                 state,
@@ -93,15 +96,37 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
                 person_no: None,
             };
             let rows = deliveries::list(tx, &filter, after, PAGE + 1)?;
-            Ok::<_, ActionError>((rows, deliveries::counts_by_lane_state(tx)?, lanes::list(tx)?, notice))
+            Ok::<_, ActionError>((
+                rows,
+                deliveries::counts_by_lane_state(tx)?,
+                lanes::list(tx)?,
+                notice,
+            ))
         })
         .await?;
     let query = |state: &str, after: &str| {
-        address("/console/deliveries", &[("state", state), ("lane", &asked.lane), ("notice", &asked.notice), ("after", after)])
+        address(
+            "/console/deliveries",
+            &[
+                ("state", state),
+                ("lane", &asked.lane),
+                ("notice", &asked.notice),
+                ("after", after),
+            ],
+        )
     };
-    let count = |state: DeliveryState| counts.iter().filter(|c| c.state == state).map(|c| c.count).sum::<i64>();
+    let count = |state: DeliveryState| {
+        counts
+            .iter()
+            .filter(|c| c.state == state)
+            .map(|c| c.count)
+            .sum::<i64>()
+    };
     let next = (rows.len() > PAGE)
-        .then(|| rows.get(PAGE - 1).map(|row| query(&asked.state, &row.delivery.no.to_string())))
+        .then(|| {
+            rows.get(PAGE - 1)
+                .map(|row| query(&asked.state, &row.delivery.no.to_string()))
+        })
         .flatten();
     let page = Page {
         f: Frame::load(&me, "deliveries", me.t.get("console.nav.deliveries")).await?,
@@ -110,7 +135,11 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         lanes: lane_choices(&me, &lane_rows, &asked.lane),
         notice: notice.map(|n| (format!("/console/notices/{}", n.id), n.title)),
         state: asked.state.clone(),
-        shut: lane_rows.iter().filter(|lane| !lane.is_open(me.now)).map(|lane| shut(&me, lane)).collect(),
+        shut: lane_rows
+            .iter()
+            .filter(|lane| !lane.is_open(me.now))
+            .map(|lane| shut(&me, lane))
+            .collect(),
         lines: rows.iter().take(PAGE).map(|row| line(&me, row)).collect(),
         next,
         first: (after > 0).then(|| query(&asked.state, "")),
@@ -130,9 +159,21 @@ fn tabs(
     query: &dyn Fn(&str, &str) -> String,
     count: &dyn Fn(DeliveryState) -> i64,
 ) -> Vec<Tab> {
-    let counted = [DeliveryState::Failed, DeliveryState::Undeliverable, DeliveryState::Due, DeliveryState::Sending];
-    let all = Tab { href: query("", ""), word: me.t.get("console.all").to_owned(), count: None, chosen: current.is_none() };
-    let states = counted.into_iter().chain([DeliveryState::Sent, DeliveryState::Cancelled]);
+    let counted = [
+        DeliveryState::Failed,
+        DeliveryState::Undeliverable,
+        DeliveryState::Due,
+        DeliveryState::Sending,
+    ];
+    let all = Tab {
+        href: query("", ""),
+        word: me.t.get("console.all").to_owned(),
+        count: None,
+        chosen: current.is_none(),
+    };
+    let states = counted
+        .into_iter()
+        .chain([DeliveryState::Sent, DeliveryState::Cancelled]);
     std::iter::once(all)
         .chain(states.map(|state| Tab {
             href: query(state.as_str(), ""),
@@ -145,7 +186,11 @@ fn tabs(
 
 fn lane_choices(me: &SignedIn, lane_rows: &[lanes::Lane], current: &str) -> Vec<Choice> {
     std::iter::once(Choice::new("", me.t.get("console.all_channels"), current))
-        .chain(lane_rows.iter().map(|lane| Choice::new(lane.name.clone(), words::lane(me.t, &lane.name), current)))
+        .chain(
+            lane_rows
+                .iter()
+                .map(|lane| Choice::new(lane.name.clone(), words::lane(me.t, &lane.name), current)),
+        )
         .collect()
 }
 
@@ -154,7 +199,11 @@ fn shut(me: &SignedIn, lane: &lanes::Lane) -> Shut {
         name: words::lane(me.t, &lane.name),
         value: lane.name.clone(),
         is_stopped: lane.stopped_at.is_some(),
-        reason: words::reason(me.t, lane.reason_code.as_deref().unwrap_or_default(), lane.reason_detail.as_deref()),
+        reason: words::reason(
+            me.t,
+            lane.reason_code.as_deref().unwrap_or_default(),
+            lane.reason_detail.as_deref(),
+        ),
         until: lane.held_until.map(|until| me.teller().at(until)),
     }
 }
@@ -162,21 +211,35 @@ fn shut(me: &SignedIn, lane: &lanes::Lane) -> Shut {
 fn line(me: &SignedIn, row: &DeliveryRow) -> Line {
     let delivery = &row.delivery;
     let at: UnixMillis = delivery.sent_at.unwrap_or(delivery.due_at);
-    let kind = me.t.of_value("console.delivery_kind", delivery.kind.as_str());
+    let kind =
+        me.t.of_value("console.delivery_kind", delivery.kind.as_str());
     Line {
         no: delivery.no,
         state: words::delivery_state(me.t, delivery.state),
-        to: row.person_name.clone().unwrap_or_else(|| words::lane(me.t, &delivery.lane)),
+        to: row
+            .person_name
+            .clone()
+            .unwrap_or_else(|| words::lane(me.t, &delivery.lane)),
         lane: words::lane_kind(me.t, &delivery.lane),
-        what: row.notice_title.as_ref().map_or_else(|| kind.clone(), |title| format!("{title} · {kind}")),
+        what: row
+            .notice_title
+            .as_ref()
+            .map_or_else(|| kind.clone(), |title| format!("{title} · {kind}")),
         reason: delivery
             .error_code
             .as_deref()
             .filter(|_| delivery.state != DeliveryState::Sent)
             .map(|code| words::reason(me.t, code, delivery.error_detail.as_deref())),
-        when: if at > me.now { me.teller().at(at) } else { me.teller().ago(at) },
+        when: if at > me.now {
+            me.teller().at(at)
+        } else {
+            me.teller().ago(at)
+        },
         attempts: delivery.attempts,
-        may_retry: matches!(delivery.state, DeliveryState::Failed | DeliveryState::Undeliverable),
+        may_retry: matches!(
+            delivery.state,
+            DeliveryState::Failed | DeliveryState::Undeliverable
+        ),
     }
 }
 
@@ -189,23 +252,43 @@ pub(super) struct Back {
 
 /// The page an act came from; only a list of deliveries is meant.
 fn return_path(back: &str) -> &str {
-    if back.starts_with("/console/") { local_path(back) } else { "/console/deliveries" }
+    if back.starts_with("/console/") {
+        local_path(back)
+    } else {
+        "/console/deliveries"
+    }
 }
 
-pub(super) async fn retry(me: SignedIn, Path(no): Path<i64>, Form(asked): Form<Back>) -> Result<Response, PageError> {
+pub(super) async fn retry(
+    me: SignedIn,
+    Path(no): Path<i64>,
+    Form(asked): Form<Back>,
+) -> Result<Response, PageError> {
     let outcome = retry_delivery::retry(&me.app, me.actor(), no).await;
     let told = outcome.map(|()| Flash::ok(me.t.get("console.deliveries.retried")));
     me.back(return_path(&asked.back), told)
 }
 
-pub(super) async fn retry_lane(me: SignedIn, Form(asked): Form<Back>) -> Result<Response, PageError> {
+pub(super) async fn retry_lane(
+    me: SignedIn,
+    Form(asked): Form<Back>,
+) -> Result<Response, PageError> {
     let outcome = retry_delivery::retry_lane(&me.app, me.actor(), &asked.lane).await;
     let told = outcome.map(|n| Flash::ok(me.t.with("console.deliveries.retried_n", "n", n)));
     me.back(return_path(&asked.back), told)
 }
 
-pub(super) async fn resume_lane(me: SignedIn, Form(asked): Form<Back>) -> Result<Response, PageError> {
+pub(super) async fn resume_lane(
+    me: SignedIn,
+    Form(asked): Form<Back>,
+) -> Result<Response, PageError> {
     let outcome = retry_delivery::resume_lane(&me.app, me.actor(), &asked.lane).await;
-    let told = outcome.map(|()| Flash::ok(me.t.with("console.deliveries.resumed", "lane", words::lane(me.t, &asked.lane))));
+    let told = outcome.map(|()| {
+        Flash::ok(me.t.with(
+            "console.deliveries.resumed",
+            "lane",
+            words::lane(me.t, &asked.lane),
+        ))
+    });
     me.back(return_path(&asked.back), told)
 }

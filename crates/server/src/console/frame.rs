@@ -42,14 +42,27 @@ pub struct Frame {
 
 impl Frame {
     /// Reads the navigation's counts.
-    pub async fn load(me: &SignedIn, active: &'static str, title: impl Into<String>) -> Result<Self, PageError> {
+    pub async fn load(
+        me: &SignedIn,
+        active: &'static str,
+        title: impl Into<String>,
+    ) -> Result<Self, PageError> {
         let (open_notices, trouble) = me
             .app
             .db
             .read(|tx| {
-                let open = NoticeFilter { state: Some(NoticeState::Open), policy_no: None };
-                let failed = DeliveryFilter { state: Some(DeliveryState::Failed), ..DeliveryFilter::default() };
-                Ok::<_, ActionError>((notices::count(tx, &open)?, deliveries::list(tx, &failed, 0, MOST_COUNTED)?.len()))
+                let open = NoticeFilter {
+                    state: Some(NoticeState::Open),
+                    policy_no: None,
+                };
+                let failed = DeliveryFilter {
+                    state: Some(DeliveryState::Failed),
+                    ..DeliveryFilter::default()
+                };
+                Ok::<_, ActionError>((
+                    notices::count(tx, &open)?,
+                    deliveries::list(tx, &failed, 0, MOST_COUNTED)?.len(),
+                ))
             })
             .await?;
         Ok(Self {
@@ -79,18 +92,30 @@ impl Frame {
 
 /// The sender's name of the mail settings, else the host people reach this server at.
 fn organisation(me: &SignedIn) -> String {
-    let sender = me.app.config.mail.as_ref().and_then(|mail| mail.from.split_once('<')).map(|(name, _)| name.trim());
+    let sender = me
+        .app
+        .config
+        .mail
+        .as_ref()
+        .and_then(|mail| mail.from.split_once('<'))
+        .map(|(name, _)| name.trim());
     let host = || {
         let url = url::Url::parse(me.app.public_url()).ok()?;
         url.host_str().map(ToOwned::to_owned)
     };
-    sender.filter(|name| !name.is_empty()).map(ToOwned::to_owned).or_else(host).unwrap_or_default()
+    sender
+        .filter(|name| !name.is_empty())
+        .map(ToOwned::to_owned)
+        .or_else(host)
+        .unwrap_or_default()
 }
 
 /// Renders a page for somebody who is signed in. The page is not kept by the browser: it would show old numbers.
 pub fn render(me: &SignedIn, template: &impl Template) -> Response {
     let mut response = pages::page(me.t, template);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if me.flash.is_some() {
         return Flash::forget(response);
     }

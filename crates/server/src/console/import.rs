@@ -58,7 +58,9 @@ struct Page {
 impl Page {
     /// Nothing was looked at yet, or what was looked at cannot be written.
     fn asks_for_file(&self) -> bool {
-        self.checked.as_ref().is_none_or(|checked| !checked.problems.is_empty())
+        self.checked
+            .as_ref()
+            .is_none_or(|checked| !checked.problems.is_empty())
     }
 }
 
@@ -66,7 +68,11 @@ pub(super) async fn form(me: SignedIn) -> Result<Response, PageError> {
     show(&me, None, None).await
 }
 
-async fn show(me: &SignedIn, refusal: Option<&Refusal>, checked: Option<Checked>) -> Result<Response, PageError> {
+async fn show(
+    me: &SignedIn,
+    refusal: Option<&Refusal>,
+    checked: Option<Checked>,
+) -> Result<Response, PageError> {
     let page = Page {
         f: Frame::load(me, "people", me.t.get("console.import.title")).await?,
         t: me.t,
@@ -94,11 +100,14 @@ pub(super) async fn submit(me: SignedIn, multipart: Multipart) -> Result<Respons
     let outcome = run(&me, multipart).await;
     match outcome {
         Ok((report, _)) if report.applied => {
-            let told = me.t.fill("console.import.done", &[
-                ("created", &report.created),
-                ("updated", &report.updated),
-                ("left", &report.left),
-            ]);
+            let told = me.t.fill(
+                "console.import.done",
+                &[
+                    ("created", &report.created),
+                    ("updated", &report.updated),
+                    ("left", &report.left),
+                ],
+            );
             me.back("/console/people", Ok(Flash::ok(told)))
         }
         Ok((_, checked)) => show(&me, None, Some(checked)).await,
@@ -114,16 +123,29 @@ async fn run(me: &SignedIn, multipart: Multipart) -> Result<(ImportReport, Check
         None => fetch(me, &asked.kept, &asked.name).await?,
     };
     let (bytes, now) = (file.bytes.clone(), me.now);
-    let hash = me.app.db.write(move |tx| Ok::<_, ActionError>(contents::put(tx, &bytes, now)?)).await?;
+    let hash = me
+        .app
+        .db
+        .write(move |tx| Ok::<_, ActionError>(contents::put(tx, &bytes, now)?))
+        .await?;
     let name = file.name.clone();
-    let request = ImportRequest { actor: me.actor(), file, close_missing: asked.close_missing, dry_run: !asked.is_final };
+    let request = ImportRequest {
+        actor: me.actor(),
+        file,
+        close_missing: asked.close_missing,
+        dry_run: !asked.is_final,
+    };
     let report = import_people::import(&me.app, request).await?;
-    let problems = report.problems.iter().take(PROBLEMS_SHOWN).map(|problem| Problem {
-        line: problem.line,
-        column: problem.column.clone(),
-        value: problem.value.clone(),
-        message: problem.message(me.t),
-    });
+    let problems = report
+        .problems
+        .iter()
+        .take(PROBLEMS_SHOWN)
+        .map(|problem| Problem {
+            line: problem.line,
+            column: problem.column.clone(),
+            value: problem.value.clone(),
+            message: problem.message(me.t),
+        });
     let checked = Checked {
         problems: problems.collect(),
         more_problems: report.problems.len().saturating_sub(PROBLEMS_SHOWN),
@@ -162,8 +184,16 @@ async fn read(mut multipart: Multipart) -> Result<Asked, ActionError> {
 async fn fetch(me: &SignedIn, kept: &str, name: &str) -> Result<UploadedFile, ActionError> {
     let missing = || ActionError::from(Refusal::invalid("file", "people_file_missing"));
     let hash: ContentHash = kept.parse().map_err(|_| missing())?;
-    let bytes = me.app.db.read(move |tx| Ok::<_, ActionError>(contents::get(tx, &hash)?)).await?.ok_or_else(missing)?;
-    Ok(UploadedFile { name: name.to_owned(), bytes: Bytes::from(bytes) })
+    let bytes = me
+        .app
+        .db
+        .read(move |tx| Ok::<_, ActionError>(contents::get(tx, &hash)?))
+        .await?
+        .ok_or_else(missing)?;
+    Ok(UploadedFile {
+        name: name.to_owned(),
+        bytes: Bytes::from(bytes),
+    })
 }
 
 /// A table to begin with.
@@ -173,7 +203,10 @@ pub(super) async fn sample(_me: SignedIn) -> Response {
         A002,Wei Chen,总部/新加坡办事处,wei.chen@example.com,,Manager,A001,2023-07-15,English\r\n";
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"people-sample.csv\""),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"people-sample.csv\"",
+        ),
     ];
     (headers, SAMPLE).into_response()
 }

@@ -47,25 +47,46 @@ struct Watch {
     tick: tokio::time::Interval,
 }
 
-pub(super) async fn stream(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+pub(super) async fn stream(
+    me: SignedIn,
+    Query(asked): Query<Asked>,
+) -> Result<Response, PageError> {
     let notice_no = if asked.notice.is_empty() {
         None
     } else {
         let unknown = || ActionError::from(Refusal::not_found("notice_unknown"));
         let id: NoticeId = asked.notice.parse().map_err(|_| unknown())?;
-        let notice = me.app.db.read(move |tx| Ok::<_, ActionError>(notices::by_id(tx, &id)?)).await?;
+        let notice = me
+            .app
+            .db
+            .read(move |tx| Ok::<_, ActionError>(notices::by_id(tx, &id)?))
+            .await?;
         Some(notice.ok_or_else(unknown)?.no)
     };
     let mut tick = tokio::time::interval(COMPARED_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let watch = Watch { pulse: me.app.listen(), app: me.app, notice_no, seen: None, tick };
+    let watch = Watch {
+        pulse: me.app.listen(),
+        app: me.app,
+        notice_no,
+        seen: None,
+        tick,
+    };
     let events = stream::unfold(watch, |mut watch| async move {
-        watch.changed().await.then(|| (Ok::<_, Infallible>(Event::default().event("changed").data("-")), watch))
+        watch.changed().await.then(|| {
+            (
+                Ok::<_, Infallible>(Event::default().event("changed").data("-")),
+                watch,
+            )
+        })
     });
     let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here"));
     let mut response = sse.into_response();
     // A reverse proxy must not hold events back.
-    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    response.headers_mut().insert(
+        "x-accel-buffering",
+        axum::http::HeaderValue::from_static("no"),
+    );
     Ok(response)
 }
 
@@ -98,7 +119,8 @@ impl Watch {
     }
 
     fn concerns(&self, pulse: Pulse) -> bool {
-        self.notice_no.is_none_or(|no| pulse.notice_no == 0 || pulse.notice_no == no)
+        self.notice_no
+            .is_none_or(|no| pulse.notice_no == 0 || pulse.notice_no == no)
     }
 
     /// The kept numbers; `None` when the database does not answer, which the next tick asks again.
@@ -111,9 +133,15 @@ impl Watch {
                 if let Some(no) = notice_no {
                     return Ok::<_, ActionError>(vec![(no, progress::totals(tx, no)?)]);
                 }
-                let filter = NoticeFilter { state: Some(NoticeState::Open), policy_no: None };
+                let filter = NoticeFilter {
+                    state: Some(NoticeState::Open),
+                    policy_no: None,
+                };
                 let rows = notices::list(tx, &filter, 0, COMPARED)?;
-                Ok(rows.into_iter().map(|row| (row.notice.no, row.totals)).collect())
+                Ok(rows
+                    .into_iter()
+                    .map(|row| (row.notice.no, row.totals))
+                    .collect())
             })
             .await;
         read.ok()

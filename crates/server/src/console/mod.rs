@@ -33,8 +33,8 @@ use axum::{
 
 use crate::app::App;
 
-pub use ui::{Markup, Teller, icon, mark};
 pub use session::{COOKIE, Flash, PageError, SignedIn, local_path, sign_in_response, with_session};
+pub use ui::{Markup, Teller, icon, mark};
 
 /// Every page, with refusals and failures shown as pages of their own.
 pub fn routes() -> Router<App> {
@@ -59,7 +59,10 @@ pub fn live_routes() -> Router<App> {
 fn doors() -> Router<App> {
     Router::new()
         .route("/console/sign-in", get(sign_in::form).post(sign_in::submit))
-        .route("/console/setup", get(sign_in::set_up_form).post(sign_in::set_up))
+        .route(
+            "/console/setup",
+            get(sign_in::set_up_form).post(sign_in::set_up),
+        )
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/language", post(sign_in::language))
 }
@@ -69,8 +72,14 @@ fn notice_routes() -> Router<App> {
         .route("/console/notices", get(notices::list))
         .route("/console/notices/{id}", get(notice::show))
         .route("/console/notices/{id}/figures", get(notice::figures))
-        .route("/console/notices/{id}/outstanding.csv", get(notice::outstanding_csv))
-        .route("/console/notices/{id}/reminders", get(notice::remind_preview).post(notice::remind))
+        .route(
+            "/console/notices/{id}/outstanding.csv",
+            get(notice::outstanding_csv),
+        )
+        .route(
+            "/console/notices/{id}/reminders",
+            get(notice::remind_preview).post(notice::remind),
+        )
         .route("/console/notices/{id}/cancellation", post(notice::cancel))
         .route("/console/deliveries", get(deliveries::list))
         .route("/console/deliveries/{no}/retry", post(deliveries::retry))
@@ -85,19 +94,34 @@ fn policy_routes() -> Router<App> {
         .route("/console/policies", get(policies::list))
         .route("/console/policies/{slug}", get(policy::show))
         .route("/console/policies/{slug}/changes", get(versions::changes))
-        .route("/console/policies/{slug}/versions/{number}", get(versions::text))
-        .route("/console/policies/{slug}/versions/{number}/files/{file}", get(versions::file))
+        .route(
+            "/console/policies/{slug}/versions/{number}",
+            get(versions::text),
+        )
+        .route(
+            "/console/policies/{slug}/versions/{number}/files/{file}",
+            get(versions::file),
+        )
 }
 
 fn administration() -> Router<App> {
     Router::new()
         .route("/console/schedules", get(schedules::list))
-        .route("/console/schedules/new", get(schedules::new_form).post(schedules::create))
+        .route(
+            "/console/schedules/new",
+            get(schedules::new_form).post(schedules::create),
+        )
         .route("/console/schedules/preview", post(schedules::preview))
-        .route("/console/schedules/{id}", get(schedules::edit_form).post(schedules::update))
+        .route(
+            "/console/schedules/{id}",
+            get(schedules::edit_form).post(schedules::update),
+        )
         .route("/console/schedules/{id}/{act}", post(schedules::act))
         .route("/console/people", get(people::list))
-        .route("/console/people/import", get(import::form).post(import::submit))
+        .route(
+            "/console/people/import",
+            get(import::form).post(import::submit),
+        )
         .route("/console/people/sample.csv", get(import::sample))
         .route("/console/people/{id}", get(people::show))
         .route("/console/connections", get(connections::show))
@@ -107,8 +131,14 @@ fn administration() -> Router<App> {
         .route("/console/settings", get(settings::show))
         .route("/console/settings/password", post(settings::password))
         .route("/console/settings/tokens", post(settings::create_token))
-        .route("/console/settings/tokens/{id}/revocation", post(settings::revoke_token))
-        .route("/console/settings/calendar", post(settings::import_calendar))
+        .route(
+            "/console/settings/tokens/{id}/revocation",
+            post(settings::revoke_token),
+        )
+        .route(
+            "/console/settings/calendar",
+            post(settings::import_calendar),
+        )
         .route("/console/audit", get(audit::list))
         .route("/console/sources", get(sources::list))
 }

@@ -37,7 +37,9 @@ impl Line {
     pub fn of(me: &SignedIn, row: &NoticeRow) -> Self {
         let (notice, totals, tell) = (&row.notice, &row.totals, me.teller());
         let asked = totals.total - totals.exempted;
-        let is_late = notice.state == NoticeState::Open && notice.due_at.is_some_and(|due| me.now > due) && totals.pending > 0;
+        let is_late = notice.state == NoticeState::Open
+            && notice.due_at.is_some_and(|due| me.now > due)
+            && totals.pending > 0;
         Self {
             href: format!("/console/notices/{}", notice.id),
             title: notice.title.clone(),
@@ -46,9 +48,14 @@ impl Line {
             requirement: words::requirement(me.t, notice.requirement),
             people: me.t.with("console.people_n", "n", grouped(totals.total)),
             read: Share::new(totals.opened, totals.total).line("read"),
-            confirmed: (notice.requirement == Requirement::Confirm).then(|| Share::new(totals.acknowledged, asked).line("")),
+            confirmed: (notice.requirement == Requirement::Confirm)
+                .then(|| Share::new(totals.acknowledged, asked).line("")),
             due: notice.due_at.map(|due| tell.at(due)),
-            late: if is_late { me.t.with("console.overdue_n", "n", grouped(totals.pending)) } else { String::new() },
+            late: if is_late {
+                me.t.with("console.overdue_n", "n", grouped(totals.pending))
+            } else {
+                String::new()
+            },
             state: words::notice_state(me.t, notice.state),
         }
     }
@@ -82,7 +89,10 @@ pub(super) struct Asked {
 
 pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
     let state: NoticeState = asked.state.parse().unwrap_or(NoticeState::Open);
-    let filter = NoticeFilter { state: Some(state), policy_no: None };
+    let filter = NoticeFilter {
+        state: Some(state),
+        policy_no: None,
+    };
     let after = asked.after;
     let (rows, counts) = me
         .app
@@ -90,7 +100,16 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         .read(move |tx| {
             let mut counts = Vec::new();
             for state in NoticeState::ALL {
-                counts.push((*state, notices::count(tx, &NoticeFilter { state: Some(*state), policy_no: None })?));
+                counts.push((
+                    *state,
+                    notices::count(
+                        tx,
+                        &NoticeFilter {
+                            state: Some(*state),
+                            policy_no: None,
+                        },
+                    )?,
+                ));
             }
             Ok::<_, ActionError>((notices::list(tx, &filter, after, PAGE + 1)?, counts))
         })
@@ -108,8 +127,17 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
     let next = (rows.len() > PAGE)
         .then(|| rows.get(PAGE - 1).map(|row| row.notice.no.to_string()))
         .flatten()
-        .map(|after| address("/console/notices", &[("state", state.as_str()), ("after", &after)]));
-    let lines = rows.iter().take(PAGE).map(|row| Line::of(&me, row)).collect();
+        .map(|after| {
+            address(
+                "/console/notices",
+                &[("state", state.as_str()), ("after", &after)],
+            )
+        });
+    let lines = rows
+        .iter()
+        .take(PAGE)
+        .map(|row| Line::of(&me, row))
+        .collect();
     let page = Page {
         f: Frame::load(&me, "notices", me.t.get("console.nav.notices")).await?,
         t: me.t,

@@ -3,7 +3,11 @@
 use askama::Template;
 use axum::response::Response;
 use yuezhi_domain::{CalendarWarning, DayKind, NoticeState};
-use yuezhi_store::{deliveries, lanes, notices, notices::{NoticeFilter, NoticeRow}, schedules, source_files};
+use yuezhi_store::{
+    deliveries, lanes, notices,
+    notices::{NoticeFilter, NoticeRow},
+    schedules, source_files,
+};
 
 use super::{
     frame::{Frame, render},
@@ -81,14 +85,24 @@ struct Facts {
 }
 
 pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
-    let sources: Vec<String> = me.app.config.source.iter().map(|source| source.name.clone()).collect();
+    let sources: Vec<String> = me
+        .app
+        .config
+        .source
+        .iter()
+        .map(|source| source.name.clone())
+        .collect();
     let facts = me
         .app
         .db
         .read(move |tx| {
             let mut broken_files = Vec::new();
             for source in &sources {
-                broken_files.extend(source_files::list(tx, source)?.into_iter().filter(|file| file.state == "failed"));
+                broken_files.extend(
+                    source_files::list(tx, source)?
+                        .into_iter()
+                        .filter(|file| file.state == "failed"),
+                );
             }
             Ok::<_, ActionError>(Facts {
                 open: notices::list(tx, &open(), 0, NOTICES_READ)?,
@@ -104,7 +118,12 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
         t: me.t,
         today: today(&me),
         needs: needs(&me, &facts),
-        lines: facts.open.iter().take(NOTICES_SHOWN).map(|row| Line::of(&me, row)).collect(),
+        lines: facts
+            .open
+            .iter()
+            .take(NOTICES_SHOWN)
+            .map(|row| Line::of(&me, row))
+            .collect(),
         has_notices: !facts.open.is_empty(),
         lanes: lane_lines(&me, &facts),
         next: next_lines(&me, &facts),
@@ -114,13 +133,27 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
 
 /// The live part of the page.
 pub(super) async fn open_notices(me: SignedIn) -> Result<Response, PageError> {
-    let rows = me.app.db.read(move |tx| Ok::<_, ActionError>(notices::list(tx, &open(), 0, NOTICES_SHOWN)?)).await?;
+    let rows = me
+        .app
+        .db
+        .read(move |tx| Ok::<_, ActionError>(notices::list(tx, &open(), 0, NOTICES_SHOWN)?))
+        .await?;
     let lines: Vec<Line> = rows.iter().map(|row| Line::of(&me, row)).collect();
-    Ok(pages::page(me.t, &OpenNotices { t: me.t, has_notices: !lines.is_empty(), lines }))
+    Ok(pages::page(
+        me.t,
+        &OpenNotices {
+            t: me.t,
+            has_notices: !lines.is_empty(),
+            lines,
+        },
+    ))
 }
 
 const fn open() -> NoticeFilter {
-    NoticeFilter { state: Some(NoticeState::Open), policy_no: None }
+    NoticeFilter {
+        state: Some(NoticeState::Open),
+        policy_no: None,
+    }
 }
 
 /// 「11-24 周二 · 工作日」
@@ -163,23 +196,52 @@ fn needs(me: &SignedIn, facts: &Facts) -> Vec<Need> {
 fn stopped_lanes(me: &SignedIn, facts: &Facts) -> Vec<Need> {
     let need = |lane: &lanes::Lane| {
         let reason = words::reason(me.t, lane.reason_code.as_deref().unwrap_or_default(), None);
-        let key = if lane.stopped_at.is_some() { "console.need.lane_stopped" } else { "console.need.lane_held" };
+        let key = if lane.stopped_at.is_some() {
+            "console.need.lane_stopped"
+        } else {
+            "console.need.lane_held"
+        };
         Need {
-            kind: if lane.stopped_at.is_some() { "bad" } else { "warn" },
+            kind: if lane.stopped_at.is_some() {
+                "bad"
+            } else {
+                "warn"
+            },
             icon: "warn",
-            title: me.t.with2(key, "lane", words::lane(me.t, &lane.name), "reason", &reason.text),
+            title: me.t.with2(
+                key,
+                "lane",
+                words::lane(me.t, &lane.name),
+                "reason",
+                &reason.text,
+            ),
             detail: reason.fix,
             href: address("/console/deliveries", &[("lane", &lane.name)]),
             act: me.t.get("console.need.look").to_owned(),
         }
     };
-    facts.lanes.iter().filter(|lane| !lane.is_open(me.now)).map(need).collect()
+    facts
+        .lanes
+        .iter()
+        .filter(|lane| !lane.is_open(me.now))
+        .map(need)
+        .collect()
 }
 
 fn trouble(me: &SignedIn, facts: &Facts) -> Vec<Need> {
-    let of = |state: &str| facts.counts.iter().filter(|c| c.state.as_str() == state).map(|c| c.count).sum::<i64>();
+    let of = |state: &str| {
+        facts
+            .counts
+            .iter()
+            .filter(|c| c.state.as_str() == state)
+            .map(|c| c.count)
+            .sum::<i64>()
+    };
     let mut needs = Vec::new();
-    for (state, kind, icon) in [("failed", "bad", "delivery"), ("undeliverable", "warn", "people")] {
+    for (state, kind, icon) in [
+        ("failed", "bad", "delivery"),
+        ("undeliverable", "warn", "people"),
+    ] {
         let count = of(state);
         if count > 0 {
             needs.push(Need {
@@ -196,16 +258,28 @@ fn trouble(me: &SignedIn, facts: &Facts) -> Vec<Need> {
 }
 
 fn late_notices(me: &SignedIn, facts: &Facts) -> Vec<Need> {
-    let is_late = |row: &&NoticeRow| row.notice.due_at.is_some_and(|due| me.now > due) && row.totals.pending > 0;
+    let is_late = |row: &&NoticeRow| {
+        row.notice.due_at.is_some_and(|due| me.now > due) && row.totals.pending > 0
+    };
     let need = |row: &NoticeRow| Need {
         kind: "warn",
         icon: "bell",
-        title: me.t.fill("console.need.overdue", &[
-            ("title", &row.notice.title),
-            ("label", &row.version_label),
-            ("n", &grouped(row.totals.pending)),
-        ]),
-        detail: me.t.with("console.need.overdue_detail", "due", row.notice.due_at.map(|due| me.teller().text(due)).unwrap_or_default()),
+        title: me.t.fill(
+            "console.need.overdue",
+            &[
+                ("title", &row.notice.title),
+                ("label", &row.version_label),
+                ("n", &grouped(row.totals.pending)),
+            ],
+        ),
+        detail: me.t.with(
+            "console.need.overdue_detail",
+            "due",
+            row.notice
+                .due_at
+                .map(|due| me.teller().text(due))
+                .unwrap_or_default(),
+        ),
         href: format!("/console/notices/{}#outstanding", row.notice.id),
         act: me.t.get("console.need.list").to_owned(),
     };
@@ -216,11 +290,18 @@ fn broken_files(me: &SignedIn, facts: &Facts) -> Vec<Need> {
     if facts.broken_files.is_empty() {
         return Vec::new();
     }
-    let names: Vec<&str> = facts.broken_files.iter().take(3).map(|file| file.path.as_str()).collect();
+    let names: Vec<&str> = facts
+        .broken_files
+        .iter()
+        .take(3)
+        .map(|file| file.path.as_str())
+        .collect();
     vec![Need {
         kind: "bad",
         icon: "upload",
-        title: me.t.count("console.need.files", facts.broken_files.len() as i64),
+        title: me
+            .t
+            .count("console.need.files", facts.broken_files.len() as i64),
         detail: names.join(" · "),
         href: "/console/sources".to_owned(),
         act: me.t.get("console.need.look").to_owned(),
@@ -244,40 +325,74 @@ fn lane_lines(me: &SignedIn, facts: &Facts) -> Vec<LaneLine> {
     let channels = me.app.channels();
     let line = |name: &str| {
         let lane = facts.lanes.iter().find(|lane| lane.name == name);
-        let waiting: i64 = facts.counts.iter().filter(|c| c.lane == name && c.state.as_str() == "due").map(|c| c.count).sum();
+        let waiting: i64 = facts
+            .counts
+            .iter()
+            .filter(|c| c.lane == name && c.state.as_str() == "due")
+            .map(|c| c.count)
+            .sum();
         let (kind, word) = match lane {
             Some(lane) if lane.stopped_at.is_some() => ("bad", "console.lane_state.stopped"),
-            Some(lane) if lane.held_until.is_some_and(|until| until > me.now) => ("warn", "console.lane_state.held"),
+            Some(lane) if lane.held_until.is_some_and(|until| until > me.now) => {
+                ("warn", "console.lane_state.held")
+            }
             _ => ("ok", "console.lane_state.ok"),
         };
         let mut detail = words::lane_kind(me.t, name);
         if waiting > 0 {
-            detail = format!("{detail} · {}", me.t.with("console.waiting_n", "n", grouped(waiting)));
+            detail = format!(
+                "{detail} · {}",
+                me.t.with("console.waiting_n", "n", grouped(waiting))
+            );
         }
-        LaneLine { kind, name: words::lane(me.t, name), detail, word: me.t.get(word).to_owned() }
+        LaneLine {
+            kind,
+            name: words::lane(me.t, name),
+            detail,
+            word: me.t.get(word).to_owned(),
+        }
     };
-    channels.lanes().map(|channel| line(channel.lane())).collect()
+    channels
+        .lanes()
+        .map(|channel| line(channel.lane()))
+        .collect()
 }
 
 fn next_lines(me: &SignedIn, facts: &Facts) -> Vec<NextLine> {
     let tell = me.teller();
-    let standing = facts.schedules.iter().filter(|schedule| schedule.state == schedules::ScheduleState::Active).filter_map(|schedule| {
-        let at = schedule.next_at?;
-        Some(NextLine {
-            at: at.0,
-            title: schedule.name.clone(),
-            when: tell.at(at),
-            note: schedule.lanes.iter().map(|lane| words::lane(me.t, lane)).collect::<Vec<_>>().join(" · "),
-            href: format!("/console/schedules/{}", schedule.id),
-        })
-    });
+    let standing = facts
+        .schedules
+        .iter()
+        .filter(|schedule| schedule.state == schedules::ScheduleState::Active)
+        .filter_map(|schedule| {
+            let at = schedule.next_at?;
+            Some(NextLine {
+                at: at.0,
+                title: schedule.name.clone(),
+                when: tell.at(at),
+                note: schedule
+                    .lanes
+                    .iter()
+                    .map(|lane| words::lane(me.t, lane))
+                    .collect::<Vec<_>>()
+                    .join(" · "),
+                href: format!("/console/schedules/{}", schedule.id),
+            })
+        });
     let reminders = facts.open.iter().filter_map(|row| {
-        let at = row.notice.next_reminder_at.filter(|_| row.totals.pending > 0)?;
+        let at = row
+            .notice
+            .next_reminder_at
+            .filter(|_| row.totals.pending > 0)?;
         Some(NextLine {
             at: at.0,
-            title: me.t.with("console.next.reminder", "title", &row.notice.title),
+            title: me
+                .t
+                .with("console.next.reminder", "title", &row.notice.title),
             when: tell.at(at),
-            note: me.t.with("console.people_n", "n", grouped(row.totals.pending)),
+            note: me
+                .t
+                .with("console.people_n", "n", grouped(row.totals.pending)),
             href: format!("/console/notices/{}", row.notice.id),
         })
     });

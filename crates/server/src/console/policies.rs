@@ -53,11 +53,27 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
     let rows = me
         .app
         .db
-        .read(move |tx| Ok::<_, ActionError>(policies::list(tx, &PolicyFilter { search: Some(search.clone()) }, after, PAGE + 1)?))
+        .read(move |tx| {
+            Ok::<_, ActionError>(policies::list(
+                tx,
+                &PolicyFilter {
+                    search: Some(search.clone()),
+                },
+                after,
+                PAGE + 1,
+            )?)
+        })
         .await?;
     let tell = me.teller();
     let next = (rows.len() > PAGE)
-        .then(|| rows.get(PAGE - 1).map(|row| address("/console/policies", &[("q", &q), ("after", &row.no.to_string())])))
+        .then(|| {
+            rows.get(PAGE - 1).map(|row| {
+                address(
+                    "/console/policies",
+                    &[("q", &q), ("after", &row.no.to_string())],
+                )
+            })
+        })
         .flatten();
     let lines = rows
         .into_iter()
@@ -66,7 +82,10 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
             href: format!("/console/policies/{}", row.slug),
             language: row.language.as_str(),
             label: row.version_label.unwrap_or_default(),
-            effective: row.effective_on.map(|date| me.t.with("console.effective_from", "date", date)).unwrap_or_default(),
+            effective: row
+                .effective_on
+                .map(|date| me.t.with("console.effective_from", "date", date))
+                .unwrap_or_default(),
             published: row.published_at.map(|at| tell.ago(at)),
             open_notices: row.open_notices,
             is_repealed: row.repealed_at.is_some(),
@@ -77,5 +96,15 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         })
         .collect();
     let f = Frame::load(&me, "policies", me.t.get("console.nav.policies")).await?;
-    Ok(render(&me, &Page { f, t: me.t, q, lines, next, is_first: after == 0 }))
+    Ok(render(
+        &me,
+        &Page {
+            f,
+            t: me.t,
+            q,
+            lines,
+            next,
+            is_first: after == 0,
+        },
+    ))
 }

@@ -49,7 +49,11 @@ struct ListPage {
 }
 
 pub(super) async fn list(me: SignedIn) -> Result<Response, PageError> {
-    let rows = me.app.db.read(|tx| Ok::<_, ActionError>(schedules::list(tx)?)).await?;
+    let rows = me
+        .app
+        .db
+        .read(|tx| Ok::<_, ActionError>(schedules::list(tx)?))
+        .await?;
     let lines = rows.iter().map(|row| line(&me, row)).collect();
     let f = Frame::load(&me, "schedules", me.t.get("console.nav.schedules")).await?;
     Ok(render(&me, &ListPage { f, t: me.t, lines }))
@@ -60,9 +64,17 @@ fn line(me: &SignedIn, row: &Schedule) -> Line {
     Line {
         id: row.id.to_string(),
         name: row.name.clone(),
-        lanes: row.lanes.iter().map(|lane| words::lane(me.t, lane)).collect::<Vec<_>>().join(" · "),
+        lanes: row
+            .lanes
+            .iter()
+            .map(|lane| words::lane(me.t, lane))
+            .collect::<Vec<_>>()
+            .join(" · "),
         rule: rule_of(row).map_or_else(|| row.rule.clone(), |rule| rule.rule.show(me.t.language)),
-        next: row.next_at.filter(|_| !is_paused).map(|at| me.teller().at(at)),
+        next: row
+            .next_at
+            .filter(|_| !is_paused)
+            .map(|at| me.teller().at(at)),
         is_paused,
         skips: row.skip_next,
     }
@@ -90,7 +102,12 @@ struct TimesToCome {
 impl TimesToCome {
     fn of(me: &SignedIn, rule: &str, zone: &str) -> Self {
         let zone = (!zone.trim().is_empty()).then(|| zone.trim());
-        let empty = |error| Self { t: me.t, times: Vec::new(), sentence: String::new(), error };
+        let empty = |error| Self {
+            t: me.t,
+            times: Vec::new(),
+            sentence: String::new(),
+            error,
+        };
         if rule.trim().is_empty() {
             return empty(None);
         }
@@ -107,8 +124,12 @@ impl TimesToCome {
 }
 
 fn sentence(me: &SignedIn, rule: &str, zone: Option<&str>) -> String {
-    let zone = zone.and_then(|zone| zone.parse().ok()).unwrap_or_else(|| me.app.time_zone.clone());
-    Rule::parse(rule, zone).map(|rule| rule.describe(me.t.language)).unwrap_or_default()
+    let zone = zone
+        .and_then(|zone| zone.parse().ok())
+        .unwrap_or_else(|| me.app.time_zone.clone());
+    Rule::parse(rule, zone)
+        .map(|rule| rule.describe(me.t.language))
+        .unwrap_or_default()
 }
 
 fn time(me: &SignedIn, at: UnixMillis) -> Time {
@@ -120,8 +141,15 @@ fn time(me: &SignedIn, at: UnixMillis) -> Time {
         DayKind::Holiday { name } => name.to_owned(),
         DayKind::MakeUpWorkday { name } => me.t.with("console.day.make_up", "name", name),
     };
-    let note = if note.is_empty() && !calendar.covers(date.year()) { me.t.get("console.day.uncertain").to_owned() } else { note };
-    Time { when: me.teller().at(at), note }
+    let note = if note.is_empty() && !calendar.covers(date.year()) {
+        me.t.get("console.day.uncertain").to_owned()
+    } else {
+        note
+    };
+    Time {
+        when: me.teller().at(at),
+        note,
+    }
 }
 
 struct LaneChoice {
@@ -157,7 +185,10 @@ struct FormPage {
 
 impl FormPage {
     fn wrong_at(&self, field: &str) -> Option<&str> {
-        self.wrong.as_ref().filter(|(at, _)| *at == field).map(|(_, text)| text.as_str())
+        self.wrong
+            .as_ref()
+            .filter(|(at, _)| *at == field)
+            .map(|(_, text)| text.as_str())
     }
 }
 
@@ -177,7 +208,8 @@ impl Asked {
         ScheduleInput {
             name: self.name.clone(),
             rule: self.rule.clone(),
-            time_zone: (!self.time_zone.trim().is_empty()).then(|| self.time_zone.trim().to_owned()),
+            time_zone: (!self.time_zone.trim().is_empty())
+                .then(|| self.time_zone.trim().to_owned()),
             lanes: self.lane.clone(),
             title: self.title.clone(),
             body: self.body.clone(),
@@ -187,7 +219,8 @@ impl Asked {
     fn of(me: &SignedIn, row: &Schedule) -> Self {
         Self {
             name: row.name.clone(),
-            rule: rule_of(row).map_or_else(|| row.rule.clone(), |rule| rule.rule.show(me.t.language)),
+            rule: rule_of(row)
+                .map_or_else(|| row.rule.clone(), |rule| rule.rule.show(me.t.language)),
             time_zone: row.time_zone.clone(),
             lane: row.lanes.clone(),
             title: row.title.clone(),
@@ -197,7 +230,16 @@ impl Asked {
 }
 
 pub(super) async fn new_form(me: SignedIn) -> Result<Response, PageError> {
-    form(&me, None, Asked { time_zone: me.app.time_zone.as_str().to_owned(), ..Asked::default() }, None).await
+    form(
+        &me,
+        None,
+        Asked {
+            time_zone: me.app.time_zone.as_str().to_owned(),
+            ..Asked::default()
+        },
+        None,
+    )
+    .await
 }
 
 pub(super) async fn edit_form(me: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
@@ -209,24 +251,48 @@ pub(super) async fn edit_form(me: SignedIn, Path(id): Path<String>) -> Result<Re
 async fn find(me: &SignedIn, id: &str) -> Result<Schedule, ActionError> {
     let unknown = || ActionError::from(Refusal::not_found("schedule_unknown"));
     let id: ScheduleId = id.parse().map_err(|_| unknown())?;
-    me.app.db.read(move |tx| Ok::<_, ActionError>(schedules::by_id(tx, &id)?)).await?.ok_or_else(unknown)
+    me.app
+        .db
+        .read(move |tx| Ok::<_, ActionError>(schedules::by_id(tx, &id)?))
+        .await?
+        .ok_or_else(unknown)
 }
 
-async fn form(me: &SignedIn, row: Option<Schedule>, asked: Asked, refusal: Option<&Refusal>) -> Result<Response, PageError> {
+async fn form(
+    me: &SignedIn,
+    row: Option<Schedule>,
+    asked: Asked,
+    refusal: Option<&Refusal>,
+) -> Result<Response, PageError> {
     let sent = match &row {
         Some(row) => {
             let no = row.no;
-            me.app.db.read(move |tx| Ok::<_, ActionError>(occurrences::list_of_schedule(tx, no, SENT_SHOWN)?)).await?
+            me.app
+                .db
+                .read(move |tx| {
+                    Ok::<_, ActionError>(occurrences::list_of_schedule(tx, no, SENT_SHOWN)?)
+                })
+                .await?
         }
         None => Vec::new(),
     };
-    let title = row.as_ref().map_or_else(|| me.t.get("console.schedules.new").to_owned(), |row| row.name.clone());
+    let title = row.as_ref().map_or_else(
+        || me.t.get("console.schedules.new").to_owned(),
+        |row| row.name.clone(),
+    );
     let lanes = group_lanes(me, &asked.lane);
-    let TimesToCome { times, sentence, error, .. } = TimesToCome::of(me, &asked.rule, &asked.time_zone);
+    let TimesToCome {
+        times,
+        sentence,
+        error,
+        ..
+    } = TimesToCome::of(me, &asked.rule, &asked.time_zone);
     let page = FormPage {
         f: Frame::load(me, "schedules", title).await?,
         t: me.t,
-        is_paused: row.as_ref().is_some_and(|row| row.state == ScheduleState::Paused),
+        is_paused: row
+            .as_ref()
+            .is_some_and(|row| row.state == ScheduleState::Paused),
         skips: row.as_ref().is_some_and(|row| row.skip_next),
         id: row.map(|row| row.id.to_string()),
         lanes,
@@ -235,7 +301,10 @@ async fn form(me: &SignedIn, row: Option<Schedule>, asked: Asked, refusal: Optio
         error,
         wrong: refusal.map(|refusal| (refusal.field.unwrap_or_default(), refusal.sentence(me.t))),
         zone: me.app.time_zone.as_str().to_owned(),
-        sent: sent.iter().map(|occurrence| sent_line(me, occurrence)).collect(),
+        sent: sent
+            .iter()
+            .map(|occurrence| sent_line(me, occurrence))
+            .collect(),
         asked,
     };
     let response = render(me, &page);
@@ -265,21 +334,35 @@ fn sent_line(me: &SignedIn, occurrence: &Occurrence) -> Past {
     } else {
         me.t.of_value("console.outcome", occurrence.outcome.as_str())
     };
-    Past { when: me.teller().ago(occurrence.planned_at), what, was_sent }
+    Past {
+        when: me.teller().ago(occurrence.planned_at),
+        what,
+        was_sent,
+    }
 }
 
 pub(super) async fn create(me: SignedIn, Form(asked): Form<Asked>) -> Result<Response, PageError> {
     match change_schedule::create(&me.app, me.actor(), &asked.input()).await {
-        Ok(id) => me.back(&format!("/console/schedules/{id}"), Ok(Flash::ok(me.t.get("console.schedules.created")))),
+        Ok(id) => me.back(
+            &format!("/console/schedules/{id}"),
+            Ok(Flash::ok(me.t.get("console.schedules.created"))),
+        ),
         Err(ActionError::Refused(refusal)) => form(&me, None, asked, Some(&refusal)).await,
         Err(error) => Err(error.into()),
     }
 }
 
-pub(super) async fn update(me: SignedIn, Path(id): Path<String>, Form(asked): Form<Asked>) -> Result<Response, PageError> {
+pub(super) async fn update(
+    me: SignedIn,
+    Path(id): Path<String>,
+    Form(asked): Form<Asked>,
+) -> Result<Response, PageError> {
     let row = find(&me, &id).await?;
     match change_schedule::update(&me.app, me.actor(), row.id, &asked.input()).await {
-        Ok(()) => me.back(&format!("/console/schedules/{id}"), Ok(Flash::ok(me.t.get("console.saved")))),
+        Ok(()) => me.back(
+            &format!("/console/schedules/{id}"),
+            Ok(Flash::ok(me.t.get("console.saved"))),
+        ),
         Err(ActionError::Refused(refusal)) => form(&me, Some(row), asked, Some(&refusal)).await,
         Err(error) => Err(error.into()),
     }
@@ -290,17 +373,44 @@ pub(super) async fn preview(me: SignedIn, Form(asked): Form<Asked>) -> Response 
     pages::page(me.t, &TimesToCome::of(&me, &asked.rule, &asked.time_zone))
 }
 
-pub(super) async fn act(me: SignedIn, Path((id, act)): Path<(String, String)>) -> Result<Response, PageError> {
+pub(super) async fn act(
+    me: SignedIn,
+    Path((id, act)): Path<(String, String)>,
+) -> Result<Response, PageError> {
     let schedule_id = find(&me, &id).await?.id;
     let (app, actor) = (&me.app, me.actor());
     let page = format!("/console/schedules/{id}");
     let (outcome, key, path) = match act.as_str() {
-        "pause" => (change_schedule::set_paused(app, actor, schedule_id, true).await, "console.schedules.paused", page.as_str()),
-        "resume" => (change_schedule::set_paused(app, actor, schedule_id, false).await, "console.schedules.resumed", page.as_str()),
-        "skip" => (change_schedule::skip_next(app, actor, schedule_id, true).await, "console.schedules.skipping", page.as_str()),
-        "unskip" => (change_schedule::skip_next(app, actor, schedule_id, false).await, "console.schedules.not_skipping", page.as_str()),
-        "run" => (change_schedule::run_now(app, actor, schedule_id).await, "console.schedules.ran", page.as_str()),
-        "delete" => (change_schedule::delete(app, actor, schedule_id).await, "console.schedules.deleted", "/console/schedules"),
+        "pause" => (
+            change_schedule::set_paused(app, actor, schedule_id, true).await,
+            "console.schedules.paused",
+            page.as_str(),
+        ),
+        "resume" => (
+            change_schedule::set_paused(app, actor, schedule_id, false).await,
+            "console.schedules.resumed",
+            page.as_str(),
+        ),
+        "skip" => (
+            change_schedule::skip_next(app, actor, schedule_id, true).await,
+            "console.schedules.skipping",
+            page.as_str(),
+        ),
+        "unskip" => (
+            change_schedule::skip_next(app, actor, schedule_id, false).await,
+            "console.schedules.not_skipping",
+            page.as_str(),
+        ),
+        "run" => (
+            change_schedule::run_now(app, actor, schedule_id).await,
+            "console.schedules.ran",
+            page.as_str(),
+        ),
+        "delete" => (
+            change_schedule::delete(app, actor, schedule_id).await,
+            "console.schedules.deleted",
+            "/console/schedules",
+        ),
         _ => return Err(Refusal::not_found("page_unknown").into()),
     };
     me.back(path, outcome.map(|()| Flash::ok(me.t.get(key))))

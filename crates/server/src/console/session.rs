@@ -39,7 +39,10 @@ pub struct SignedIn {
 
 impl SignedIn {
     pub fn actor(&self) -> Actor {
-        Actor::Account { no: self.account.no, login: self.account.login.clone() }
+        Actor::Account {
+            no: self.account.no,
+            login: self.account.login.clone(),
+        }
     }
 
     /// Tells times and states in the reader's language and the installation's zone.
@@ -48,7 +51,11 @@ impl SignedIn {
     }
 
     /// Goes on to `path` with a word about how it went. An internal error becomes a page.
-    pub fn back(&self, path: &str, outcome: Result<Flash, ActionError>) -> Result<Response, PageError> {
+    pub fn back(
+        &self,
+        path: &str,
+        outcome: Result<Flash, ActionError>,
+    ) -> Result<Response, PageError> {
         let flash = match outcome {
             Ok(flash) => flash,
             Err(ActionError::Refused(refusal)) => Flash {
@@ -58,7 +65,10 @@ impl SignedIn {
             },
             Err(error) => return Err(error.into()),
         };
-        Ok(with_cookie(Redirect::to(path).into_response(), &flash.cookie()))
+        Ok(with_cookie(
+            Redirect::to(path).into_response(),
+            &flash.cookie(),
+        ))
     }
 }
 
@@ -69,11 +79,21 @@ impl FromRequestParts<App> for SignedIn {
         let jar = CookieJar::from_headers(&parts.headers);
         let reader = Reader::from_headers(app, &parts.headers);
         let account = match jar.get(COOKIE) {
-            Some(cookie) => sign_in::account_of(app, cookie.value()).await.map_err(|error| PageError(error).into_response())?,
+            Some(cookie) => sign_in::account_of(app, cookie.value())
+                .await
+                .map_err(|error| PageError(error).into_response())?,
             None => None,
         };
-        let Some(account) = account else { return Err(to_sign_in(app, parts).await) };
-        Ok(Self { app: app.clone(), account, t: reader.texts, now: app.now(), flash: Flash::of(&jar) })
+        let Some(account) = account else {
+            return Err(to_sign_in(app, parts).await);
+        };
+        Ok(Self {
+            app: app.clone(),
+            account,
+            t: reader.texts,
+            now: app.now(),
+            flash: Flash::of(&jar),
+        })
     }
 }
 
@@ -86,7 +106,10 @@ async fn to_sign_in(app: &App, parts: &Parts) -> Response {
         Ok(false) => return Redirect::to("/console/setup").into_response(),
         Err(error) => return PageError(error).into_response(),
     }
-    let path = parts.uri.path_and_query().map_or("/console", |path| path.as_str());
+    let path = parts
+        .uri
+        .path_and_query()
+        .map_or("/console", |path| path.as_str());
     if parts.method != Method::GET || path == "/console" {
         return Redirect::to("/console/sign-in").into_response();
     }
@@ -110,7 +133,11 @@ pub fn sign_in_response(app: &App, session: &sign_in::SessionCookie, next: &str)
 
 /// A `Set-Cookie` for this server alone; `max_age` in seconds, 0 forgets it. `value` is URL-safe base64 or a word.
 pub fn cookie(name: &str, value: &str, max_age: u64, app: &App) -> String {
-    let secure = if app.public_url().starts_with("https://") { "; Secure" } else { "" };
+    let secure = if app.public_url().starts_with("https://") {
+        "; Secure"
+    } else {
+        ""
+    };
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}")
 }
 
@@ -124,12 +151,18 @@ pub fn with_cookie(mut response: Response, cookie: &str) -> Response {
 
 /// Gives the browser another session.
 pub fn with_session(app: &App, session: &sign_in::SessionCookie, response: Response) -> Response {
-    with_cookie(response, &cookie(COOKIE, &session.0, sign_in::ACCOUNT_SESSION.as_secs(), app))
+    with_cookie(
+        response,
+        &cookie(COOKIE, &session.0, sign_in::ACCOUNT_SESSION.as_secs(), app),
+    )
 }
 
 /// The browser's name for itself, for the list of sessions.
 pub fn user_agent(headers: &HeaderMap) -> &str {
-    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,17 +192,29 @@ pub struct Flash {
 
 impl Flash {
     pub fn ok(text: impl Into<String>) -> Self {
-        Self { kind: FlashKind::Ok, text: text.into(), more: String::new() }
+        Self {
+            kind: FlashKind::Ok,
+            text: text.into(),
+            more: String::new(),
+        }
     }
 
     pub fn more(self, more: impl Into<String>) -> Self {
-        Self { more: more.into(), ..self }
+        Self {
+            more: more.into(),
+            ..self
+        }
     }
 
     fn cookie(&self) -> String {
         let text: String = self.text.chars().take(400).collect();
         let more: String = self.more.chars().take(400).collect();
-        let value = BASE64.encode(format!("{}\n{}\n{}", self.kind.as_str(), text.replace('\n', " "), more.replace('\n', " ")));
+        let value = BASE64.encode(format!(
+            "{}\n{}\n{}",
+            self.kind.as_str(),
+            text.replace('\n', " "),
+            more.replace('\n', " ")
+        ));
         format!("{FLASH_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age=60")
     }
 
@@ -182,12 +227,19 @@ impl Flash {
             "warn" => FlashKind::Warn,
             _ => FlashKind::Bad,
         };
-        Some(Self { kind, text: lines.next()?.to_owned(), more: lines.next().unwrap_or_default().to_owned() })
+        Some(Self {
+            kind,
+            text: lines.next()?.to_owned(),
+            more: lines.next().unwrap_or_default().to_owned(),
+        })
     }
 
     /// Forgets the message once it is shown.
     pub fn forget(response: Response) -> Response {
-        with_cookie(response, &format!("{FLASH_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"))
+        with_cookie(
+            response,
+            &format!("{FLASH_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"),
+        )
     }
 }
 
@@ -207,16 +259,31 @@ struct Carried(std::sync::Arc<ActionError>);
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        response.extensions_mut().insert(Carried(std::sync::Arc::new(self.0)));
+        response
+            .extensions_mut()
+            .insert(Carried(std::sync::Arc::new(self.0)));
         response
     }
 }
 
 /// Shows what went wrong in the reader's language.
-pub async fn with_errors_as_pages(jar: CookieJar, headers: HeaderMap, response: Response) -> Response {
-    let Some(carried) = response.extensions().get::<Carried>() else { return response };
-    let chosen = jar.get(LANGUAGE_COOKIE).and_then(|cookie| parse_language(cookie.value()));
-    let accepted = || headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).and_then(accepted_language);
+pub async fn with_errors_as_pages(
+    jar: CookieJar,
+    headers: HeaderMap,
+    response: Response,
+) -> Response {
+    let Some(carried) = response.extensions().get::<Carried>() else {
+        return response;
+    };
+    let chosen = jar
+        .get(LANGUAGE_COOKIE)
+        .and_then(|cookie| parse_language(cookie.value()));
+    let accepted = || {
+        headers
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(accepted_language)
+    };
     let texts = Texts::of(chosen.or_else(accepted).unwrap_or_default());
     pages::error_page(texts, &carried.0)
 }
@@ -228,7 +295,14 @@ mod tests {
     #[test]
     fn after_signing_in_one_stays_on_this_server() {
         assert_eq!(local_path("/console/people?q=a"), "/console/people?q=a");
-        for foreign in ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "", "/console/sign-out"] {
+        for foreign in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "javascript:x",
+            "",
+            "/console/sign-out",
+        ] {
             assert_eq!(local_path(foreign), "/console", "{foreign}");
         }
     }
@@ -237,10 +311,16 @@ mod tests {
     fn a_message_survives_its_cookie() {
         let flash = Flash::ok("已提醒 2 人").more("1 人没有\n地址");
         let mut headers = HeaderMap::new();
-        headers.insert(header::COOKIE, flash.cookie().split(';').next().unwrap().parse().unwrap());
+        headers.insert(
+            header::COOKIE,
+            flash.cookie().split(';').next().unwrap().parse().unwrap(),
+        );
         let jar = CookieJar::from_headers(&headers);
         let read = Flash::of(&jar).unwrap();
-        assert_eq!((read.kind, read.text.as_str(), read.more.as_str()), (FlashKind::Ok, "已提醒 2 人", "1 人没有 地址"));
+        assert_eq!(
+            (read.kind, read.text.as_str(), read.more.as_str()),
+            (FlashKind::Ok, "已提醒 2 人", "1 人没有 地址")
+        );
         assert_eq!(Flash::of(&CookieJar::new()), None);
     }
 }

@@ -67,7 +67,10 @@ struct Page {
 
 impl Page {
     fn wrong_at(&self, field: &str) -> Option<&str> {
-        self.wrong.as_ref().filter(|(at, _)| *at == field).map(|(_, text)| text.as_str())
+        self.wrong
+            .as_ref()
+            .filter(|(at, _)| *at == field)
+            .map(|(_, text)| text.as_str())
     }
 }
 
@@ -81,8 +84,17 @@ pub(super) async fn show(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
     page(&me, asked.year, None, None).await
 }
 
-async fn page(me: &SignedIn, year: Option<i16>, fresh: Option<String>, refusal: Option<&Refusal>) -> Result<Response, PageError> {
-    let rows = me.app.db.read(|tx| Ok::<_, ActionError>(tokens::list(tx)?)).await?;
+async fn page(
+    me: &SignedIn,
+    year: Option<i16>,
+    fresh: Option<String>,
+    refusal: Option<&Refusal>,
+) -> Result<Response, PageError> {
+    let rows = me
+        .app
+        .db
+        .read(|tx| Ok::<_, ActionError>(tokens::list(tx)?))
+        .await?;
     let tell = me.teller();
     let today = tell.today();
     let year = year.unwrap_or(today.year());
@@ -96,14 +108,20 @@ async fn page(me: &SignedIn, year: Option<i16>, fresh: Option<String>, refusal: 
     let page = Page {
         f: Frame::load(me, "settings", me.t.get("console.nav.settings")).await?,
         t: me.t,
-        tokens: rows.iter().filter(|token| token.revoked_at.is_none()).map(|token| token_line(me.t, &tell, token)).collect(),
+        tokens: rows
+            .iter()
+            .filter(|token| token.revoked_at.is_none())
+            .map(|token| token_line(me.t, &tell, token))
+            .collect(),
         fresh,
         wrong: refusal.map(|refusal| (refusal.field.unwrap_or_default(), refusal.sentence(me.t))),
         years: years.collect(),
         days: days(me, year),
         warnings: import_calendar::warnings(&me.app, me.now)
             .into_iter()
-            .map(|warning| me.t.with("console.need.next_year_missing", "year", warning.year()))
+            .map(|warning| {
+                me.t.with("console.need.next_year_missing", "year", warning.year())
+            })
             .collect(),
         facts: facts(me),
         login: me.account.login.clone(),
@@ -131,7 +149,10 @@ fn days(me: &SignedIn, year: i16) -> Vec<Day> {
     calendar
         .days_of(year)
         .into_iter()
-        .filter(|(day, _)| !matches!(calendar.day(day.date), DayKind::Workday | DayKind::Weekend) || !day.is_off_day)
+        .filter(|(day, _)| {
+            !matches!(calendar.day(day.date), DayKind::Workday | DayKind::Weekend)
+                || !day.is_off_day
+        })
         .map(|(day, origin)| Day {
             date: tell.day(day.date),
             name: day.name,
@@ -143,7 +164,11 @@ fn days(me: &SignedIn, year: i16) -> Vec<Day> {
 
 fn facts(me: &SignedIn) -> Vec<(String, String)> {
     let config = &me.app.config;
-    let database = if config.database.url.starts_with("sqlite:") { "SQLite" } else { "PostgreSQL" };
+    let database = if config.database.url.starts_with("sqlite:") {
+        "SQLite"
+    } else {
+        "PostgreSQL"
+    };
     [
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("public_url", me.app.public_url().to_owned()),
@@ -163,7 +188,10 @@ pub(super) struct TokenForm {
 }
 
 /// The new token is in this answer and nowhere else.
-pub(super) async fn create_token(me: SignedIn, Form(asked): Form<TokenForm>) -> Result<Response, PageError> {
+pub(super) async fn create_token(
+    me: SignedIn,
+    Form(asked): Form<TokenForm>,
+) -> Result<Response, PageError> {
     match create_token::create(&me.app, me.actor(), &asked.name).await {
         Ok(value) => page(&me, None, Some(value), None).await,
         Err(ActionError::Refused(refusal)) => page(&me, None, None, Some(&refusal)).await,
@@ -171,9 +199,15 @@ pub(super) async fn create_token(me: SignedIn, Form(asked): Form<TokenForm>) -> 
     }
 }
 
-pub(super) async fn revoke_token(me: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+pub(super) async fn revoke_token(
+    me: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let outcome = create_token::revoke(&me.app, me.actor(), &id).await;
-    me.back("/console/settings#tokens", outcome.map(|()| Flash::ok(me.t.get("console.settings.revoked"))))
+    me.back(
+        "/console/settings#tokens",
+        outcome.map(|()| Flash::ok(me.t.get("console.settings.revoked"))),
+    )
 }
 
 #[derive(Deserialize, Default)]
@@ -184,15 +218,31 @@ pub(super) struct PasswordForm {
 }
 
 /// Ends every session of the account and opens a new one for this browser.
-pub(super) async fn password(me: SignedIn, Form(asked): Form<PasswordForm>) -> Result<Response, PageError> {
+pub(super) async fn password(
+    me: SignedIn,
+    Form(asked): Form<PasswordForm>,
+) -> Result<Response, PageError> {
     let login = me.account.login.clone();
-    match sign_in::change_password(&me.app, me.account.no, &login, &asked.old_password, &asked.password).await {
+    match sign_in::change_password(
+        &me.app,
+        me.account.no,
+        &login,
+        &asked.old_password,
+        &asked.password,
+    )
+    .await
+    {
         Ok(()) => {
             let session = sign_in::with_password(&me.app, &login, &asked.password, "").await?;
             let mut response = sign_in_response(&me.app, &session, "/console/settings");
-            let told = me.back("/console/settings", Ok(Flash::ok(me.t.get("console.settings.password_changed"))))?;
+            let told = me.back(
+                "/console/settings",
+                Ok(Flash::ok(me.t.get("console.settings.password_changed"))),
+            )?;
             for cookie in told.headers().get_all(axum::http::header::SET_COOKIE) {
-                response.headers_mut().append(axum::http::header::SET_COOKIE, cookie.clone());
+                response
+                    .headers_mut()
+                    .append(axum::http::header::SET_COOKIE, cookie.clone());
             }
             Ok(response)
         }
@@ -201,11 +251,16 @@ pub(super) async fn password(me: SignedIn, Form(asked): Form<PasswordForm>) -> R
     }
 }
 
-pub(super) async fn import_calendar(me: SignedIn, mut multipart: Multipart) -> Result<Response, PageError> {
+pub(super) async fn import_calendar(
+    me: SignedIn,
+    mut multipart: Multipart,
+) -> Result<Response, PageError> {
     let mut text = String::new();
     while let Ok(Some(field)) = multipart.next_field().await {
         if field.name() == Some("file") {
-            let bytes = field.bytes().await.map_err(|error| Refusal::invalid("calendar", "body_bad").with("detail", error.body_text()))?;
+            let bytes = field.bytes().await.map_err(|error| {
+                Refusal::invalid("calendar", "body_bad").with("detail", error.body_text())
+            })?;
             text = String::from_utf8_lossy(&bytes).into_owned();
         }
     }

@@ -9,7 +9,9 @@ use axum::{
 use axum_extra::extract::{CookieJar, Form, Query};
 use serde::Deserialize;
 
-use super::session::{COOKIE, PageError, cookie, local_path, sign_in_response, user_agent, with_cookie};
+use super::session::{
+    COOKIE, PageError, cookie, local_path, sign_in_response, user_agent, with_cookie,
+};
 use crate::{
     actions::{ActionError, Refusal, sign_in},
     app::App,
@@ -34,11 +36,23 @@ pub(super) struct SignInForm {
     next: String,
 }
 
-pub(super) async fn form(State(app): State<App>, reader: Reader, Query(asked): Query<SignInForm>) -> Result<Response, PageError> {
+pub(super) async fn form(
+    State(app): State<App>,
+    reader: Reader,
+    Query(asked): Query<SignInForm>,
+) -> Result<Response, PageError> {
     if !sign_in::is_set_up(&app).await? {
         return Ok(Redirect::to("/console/setup").into_response());
     }
-    Ok(pages::page(reader.texts, &SignInPage { t: reader.texts, next: local_path(&asked.next), login: "", error: None }))
+    Ok(pages::page(
+        reader.texts,
+        &SignInPage {
+            t: reader.texts,
+            next: local_path(&asked.next),
+            login: "",
+            error: None,
+        },
+    ))
 }
 
 pub(super) async fn submit(
@@ -52,7 +66,12 @@ pub(super) async fn submit(
         Err(ActionError::Refused(refusal)) => {
             let t = reader.texts;
             let error = Some((refusal.message(t), refusal.fix(t)));
-            let page = SignInPage { t, next: local_path(&asked.next), login: &asked.login, error };
+            let page = SignInPage {
+                t,
+                next: local_path(&asked.next),
+                login: &asked.login,
+                error,
+            };
             Ok(with_status(status_of(refusal.kind), pages::page(t, &page)))
         }
         Err(error) => Err(error.into()),
@@ -79,7 +98,10 @@ struct SetUpPage<'a> {
 
 impl SetUpPage<'_> {
     fn error_of(&self, field: &str) -> Option<&str> {
-        self.error.as_ref().filter(|(at, _)| *at == field).map(|(_, text)| text.as_str())
+        self.error
+            .as_ref()
+            .filter(|(at, _)| *at == field)
+            .map(|(_, text)| text.as_str())
     }
 }
 
@@ -91,11 +113,22 @@ pub(super) struct SetUpForm {
     password: String,
 }
 
-pub(super) async fn set_up_form(State(app): State<App>, reader: Reader) -> Result<Response, PageError> {
+pub(super) async fn set_up_form(
+    State(app): State<App>,
+    reader: Reader,
+) -> Result<Response, PageError> {
     if sign_in::is_set_up(&app).await? {
         return Ok(Redirect::to("/console/sign-in").into_response());
     }
-    Ok(pages::page(reader.texts, &SetUpPage { t: reader.texts, name: "", login: "", error: None }))
+    Ok(pages::page(
+        reader.texts,
+        &SetUpPage {
+            t: reader.texts,
+            name: "",
+            login: "",
+            error: None,
+        },
+    ))
 }
 
 pub(super) async fn set_up(
@@ -104,7 +137,15 @@ pub(super) async fn set_up(
     headers: HeaderMap,
     Form(asked): Form<SetUpForm>,
 ) -> Result<Response, PageError> {
-    match sign_in::set_up(&app, &asked.login, &asked.name, &asked.password, user_agent(&headers)).await {
+    match sign_in::set_up(
+        &app,
+        &asked.login,
+        &asked.name,
+        &asked.password,
+        user_agent(&headers),
+    )
+    .await
+    {
         Ok(session) => Ok(sign_in_response(&app, &session, "/console")),
         Err(ActionError::Refused(refusal)) if refusal.field.is_some() => {
             Ok(set_up_refused(reader.texts, &asked, &refusal))
@@ -115,16 +156,27 @@ pub(super) async fn set_up(
 
 fn set_up_refused(t: Texts, asked: &SetUpForm, refusal: &Refusal) -> Response {
     let error = refusal.field.map(|field| (field, refusal.sentence(t)));
-    let page = SetUpPage { t, name: &asked.name, login: &asked.login, error };
+    let page = SetUpPage {
+        t,
+        name: &asked.name,
+        login: &asked.login,
+        error,
+    };
     with_status(status_of(refusal.kind), pages::page(t, &page))
 }
 
-pub(super) async fn sign_out(State(app): State<App>, jar: CookieJar) -> Result<Response, PageError> {
+pub(super) async fn sign_out(
+    State(app): State<App>,
+    jar: CookieJar,
+) -> Result<Response, PageError> {
     if let Some(held) = jar.get(COOKIE) {
         sign_in::sign_out(&app, held.value()).await?;
     }
     let gone = cookie(COOKIE, "", 0, &app);
-    Ok(with_cookie(Redirect::to("/console/sign-in").into_response(), &gone))
+    Ok(with_cookie(
+        Redirect::to("/console/sign-in").into_response(),
+        &gone,
+    ))
 }
 
 #[derive(Deserialize)]
@@ -139,7 +191,10 @@ pub(super) async fn language(State(app): State<App>, Form(asked): Form<LanguageF
     const YEAR: u64 = 365 * 24 * 3600;
     let next = Redirect::to(local_path(&asked.next)).into_response();
     match parse_language(&asked.language) {
-        Some(language) => with_cookie(next, &cookie(LANGUAGE_COOKIE, language.as_str(), YEAR, &app)),
+        Some(language) => with_cookie(
+            next,
+            &cookie(LANGUAGE_COOKIE, language.as_str(), YEAR, &app),
+        ),
         None => next,
     }
 }

@@ -10,7 +10,10 @@ use super::{
     ui::Markup,
     words::Tag,
 };
-use crate::{actions::{ActionError, Refusal}, texts::Texts};
+use crate::{
+    actions::{ActionError, Refusal},
+    texts::Texts,
+};
 
 struct Line {
     path: String,
@@ -37,7 +40,13 @@ struct Page {
 }
 
 pub(super) async fn list(me: SignedIn) -> Result<Response, PageError> {
-    let names: Vec<String> = me.app.config.source.iter().map(|source| source.name.clone()).collect();
+    let names: Vec<String> = me
+        .app
+        .config
+        .source
+        .iter()
+        .map(|source| source.name.clone())
+        .collect();
     let read = me
         .app
         .db
@@ -46,7 +55,11 @@ pub(super) async fn list(me: SignedIn) -> Result<Response, PageError> {
             for name in &names {
                 let mut files = Vec::new();
                 for file in source_files::list(tx, name)? {
-                    let policy = file.policy_no.map(|no| policies::get(tx, no)).transpose()?.flatten();
+                    let policy = file
+                        .policy_no
+                        .map(|no| policies::get(tx, no))
+                        .transpose()?
+                        .flatten();
                     files.push((file, policy));
                 }
                 all.push(files);
@@ -54,14 +67,30 @@ pub(super) async fn list(me: SignedIn) -> Result<Response, PageError> {
             Ok::<_, ActionError>(all)
         })
         .await?;
-    let sources = me.app.config.source.iter().zip(read).map(|(source, files)| Source {
-        name: source.name.clone(),
-        folder: source.folder.display().to_string(),
-        lines: files.into_iter().map(|(file, policy)| line(&me, &file, policy)).collect(),
-    });
+    let sources = me
+        .app
+        .config
+        .source
+        .iter()
+        .zip(read)
+        .map(|(source, files)| Source {
+            name: source.name.clone(),
+            folder: source.folder.display().to_string(),
+            lines: files
+                .into_iter()
+                .map(|(file, policy)| line(&me, &file, policy))
+                .collect(),
+        });
     let f = Frame::load(&me, "sources", me.t.get("console.nav.sources")).await?;
     let sources = sources.collect();
-    Ok(render(&me, &Page { f, t: me.t, sources }))
+    Ok(render(
+        &me,
+        &Page {
+            f,
+            t: me.t,
+            sources,
+        },
+    ))
 }
 
 fn line(me: &SignedIn, file: &source_files::SourceFile, policy: Option<policies::Policy>) -> Line {
@@ -71,11 +100,20 @@ fn line(me: &SignedIn, file: &source_files::SourceFile, policy: Option<policies:
         "removed" => "warn",
         _ => "",
     };
-    let refusal = file.error_code.as_ref().map(|code| Refusal::new(crate::actions::RefusalKind::Invalid, code.clone()));
+    let refusal = file
+        .error_code
+        .as_ref()
+        .map(|code| Refusal::new(crate::actions::RefusalKind::Invalid, code.clone()));
     Line {
         path: file.path.clone(),
-        state: Tag { kind, word: me.t.of_value("console.file_state", &file.state) },
-        error: refusal.as_ref().map(|r| r.message(me.t)).unwrap_or_default(),
+        state: Tag {
+            kind,
+            word: me.t.of_value("console.file_state", &file.state),
+        },
+        error: refusal
+            .as_ref()
+            .map(|r| r.message(me.t))
+            .unwrap_or_default(),
         fix: refusal.as_ref().map(|r| r.fix(me.t)).unwrap_or_default(),
         detail: file.error_detail.clone().unwrap_or_default(),
         policy: policy.map(|policy| (format!("/console/policies/{}", policy.slug), policy.title)),

@@ -28,17 +28,27 @@ impl HtmlSafe for Markup {}
 
 /// An icon of the sprite; decoration only, a word stands beside it.
 pub fn icon(name: &str) -> Markup {
-    Markup(format!("<svg class=\"i\" aria-hidden=\"true\"><use href=\"{}#{name}\"></use></svg>", asset("icons.svg")))
+    Markup(format!(
+        "<svg class=\"i\" aria-hidden=\"true\"><use href=\"{}#{name}\"></use></svg>",
+        asset("icons.svg")
+    ))
 }
 
 /// The product's sign.
 pub fn mark() -> Markup {
-    Markup(format!("<svg class=\"mark\" aria-hidden=\"true\"><use href=\"{}#mark\"></use></svg>", asset("icons.svg")))
+    Markup(format!(
+        "<svg class=\"mark\" aria-hidden=\"true\"><use href=\"{}#mark\"></use></svg>",
+        asset("icons.svg")
+    ))
 }
 
 /// Marks the open entry of a navigation.
 pub fn current(is_open: bool) -> Markup {
-    Markup(if is_open { " aria-current=\"page\"".to_owned() } else { String::new() })
+    Markup(if is_open {
+        " aria-current=\"page\"".to_owned()
+    } else {
+        String::new()
+    })
 }
 
 /// A part of a whole, in people.
@@ -55,18 +65,33 @@ impl Share {
 
     /// In tenths of a percent, rounded down: 100 only when nobody is left.
     fn permille(self) -> i64 {
-        if self.of <= 0 { 0 } else { (self.n.max(0).saturating_mul(1000) / self.of).min(1000) }
+        if self.of <= 0 {
+            0
+        } else {
+            (self.n.max(0).saturating_mul(1000) / self.of).min(1000)
+        }
     }
 
     pub fn percent(self) -> String {
         let permille = self.permille();
-        if permille % 10 == 0 { format!("{}%", permille / 10) } else { format!("{}.{}%", permille / 10, permille % 10) }
+        if permille % 10 == 0 {
+            format!("{}%", permille / 10)
+        } else {
+            format!("{}.{}%", permille / 10, permille % 10)
+        }
     }
 
     /// A bar; `kind` is empty (an act), `read` (an observation), `warn` or `bad`.
     pub fn bar(self, kind: &str) -> Markup {
-        let class = if kind.is_empty() { "bar".to_owned() } else { format!("bar bar-{kind}") };
-        Markup(format!("<svg class=\"{class}\" height=\"6\" aria-hidden=\"true\"><rect width=\"{}\" height=\"6\"></rect></svg>", self.percent()))
+        let class = if kind.is_empty() {
+            "bar".to_owned()
+        } else {
+            format!("bar bar-{kind}")
+        };
+        Markup(format!(
+            "<svg class=\"{class}\" height=\"6\" aria-hidden=\"true\"><rect width=\"{}\" height=\"6\"></rect></svg>",
+            self.percent()
+        ))
     }
 
     /// Number, percent and bar for a table cell.
@@ -81,7 +106,11 @@ impl Share {
 
     /// The depth of a heat cell, 0 to 9, by what is missing.
     pub fn heat(self) -> i64 {
-        if self.of <= 0 { 0 } else { ((self.of - self.n).max(0) * 9 + self.of / 2) / self.of }
+        if self.of <= 0 {
+            0
+        } else {
+            ((self.of - self.n).max(0) * 9 + self.of / 2) / self.of
+        }
     }
 }
 
@@ -123,7 +152,11 @@ pub struct Teller {
 
 impl Teller {
     pub fn new(app: &App, t: Texts, now: UnixMillis) -> Self {
-        Self { t, zone: app.time_zone.zone().clone(), now }
+        Self {
+            t,
+            zone: app.time_zone.zone().clone(),
+            now,
+        }
     }
 
     fn local(&self, at: UnixMillis) -> Zoned {
@@ -137,7 +170,12 @@ impl Teller {
     /// `11-24 周二 10:20`, `Tue 24 Nov 10:20`; with the year when it is another.
     pub fn text(&self, at: UnixMillis) -> String {
         let local = self.local(at);
-        format!("{} {:02}:{:02}", self.day(local.date()), local.hour(), local.minute())
+        format!(
+            "{} {:02}:{:02}",
+            self.day(local.date()),
+            local.hour(),
+            local.minute()
+        )
     }
 
     /// `11-24 周二`, `Tue 24 Nov`; with the year when it is another.
@@ -173,7 +211,11 @@ impl Teller {
 
     fn time(&self, at: UnixMillis, extra: &str) -> Markup {
         let local = self.local(at);
-        Markup(format!("<time datetime=\"{}\"{extra}>{}</time>", local.strftime("%Y-%m-%dT%H:%M:%S%:z"), self.text(at)))
+        Markup(format!(
+            "<time datetime=\"{}\"{extra}>{}</time>",
+            local.strftime("%Y-%m-%dT%H:%M:%S%:z"),
+            self.text(at)
+        ))
     }
 }
 
@@ -201,7 +243,11 @@ pub struct Choice {
 impl Choice {
     pub fn new(value: impl Into<String>, label: impl Into<String>, current: &str) -> Self {
         let value = value.into();
-        Self { chosen: value == current, label: label.into(), value }
+        Self {
+            chosen: value == current,
+            label: label.into(),
+            value,
+        }
     }
 }
 
@@ -213,7 +259,11 @@ pub fn address(path: &str, query: &[(&str, &str)]) -> String {
         serializer.append_pair(name, value);
         any = true;
     }
-    if any { format!("{path}?{}", serializer.finish()) } else { path.to_owned() }
+    if any {
+        format!("{path}?{}", serializer.finish())
+    } else {
+        path.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -225,7 +275,10 @@ mod tests {
         assert_eq!(Share::new(999_999, 1_000_000).percent(), "99.9%");
         assert_eq!(Share::new(320, 320).percent(), "100%");
         assert_eq!(Share::new(0, 0).percent(), "0%");
-        assert_eq!((Share::new(0, 10).heat(), Share::new(10, 10).heat()), (9, 0));
+        assert_eq!(
+            (Share::new(0, 10).heat(), Share::new(10, 10).heat()),
+            (9, 0)
+        );
     }
 
     #[test]
@@ -237,7 +290,10 @@ mod tests {
 
     #[test]
     fn an_address_keeps_only_what_was_given() {
-        assert_eq!(address("/a", &[("q", ""), ("s", "张 三")]), "/a?s=%E5%BC%A0+%E4%B8%89");
+        assert_eq!(
+            address("/a", &[("q", ""), ("s", "张 三")]),
+            "/a?s=%E5%BC%A0+%E4%B8%89"
+        );
         assert_eq!(address("/a", &[("q", "")]), "/a");
     }
 }

@@ -55,17 +55,31 @@ pub(super) fn counts(t: Texts, diff: &Diff) -> String {
         ("moved", counts.moved + counts.moved_and_reworded),
         ("renumbered", counts.renumbered),
     ];
-    let told: Vec<String> =
-        parts.iter().filter(|(_, n)| *n > 0).map(|(what, n)| t.with(&format!("console.changes.{what}"), "n", n)).collect();
-    if told.is_empty() { t.get("console.changes.none").to_owned() } else { told.join(" · ") }
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(what, n)| t.with(&format!("console.changes.{what}"), "n", n))
+        .collect();
+    if told.is_empty() {
+        t.get("console.changes.none").to_owned()
+    } else {
+        told.join(" · ")
+    }
 }
 
 fn version_of(all: &[Version], number: i64) -> Result<&Version, ActionError> {
-    all.iter().find(|version| version.number == number).ok_or_else(|| Refusal::not_found("version_unknown").into())
+    all.iter()
+        .find(|version| version.number == number)
+        .ok_or_else(|| Refusal::not_found("version_unknown").into())
 }
 
 fn content(tx: &mut Tx<'_>, hash: &ContentHash) -> Result<Vec<u8>, ActionError> {
-    contents::get(tx, hash)?.ok_or_else(|| ActionError::from(StoreError::Damaged(format!("content {} is missing", hash.short()))))
+    contents::get(tx, hash)?.ok_or_else(|| {
+        ActionError::from(StoreError::Damaged(format!(
+            "content {} is missing",
+            hash.short()
+        )))
+    })
 }
 
 #[derive(Template)]
@@ -83,7 +97,10 @@ struct TextPage {
     changes_href: Option<String>,
 }
 
-pub(super) async fn text(me: SignedIn, Path((slug, number)): Path<(String, i64)>) -> Result<Response, PageError> {
+pub(super) async fn text(
+    me: SignedIn,
+    Path((slug, number)): Path<(String, i64)>,
+) -> Result<Response, PageError> {
     let (policy, version, html) = me
         .app
         .db
@@ -96,7 +113,12 @@ pub(super) async fn text(me: SignedIn, Path((slug, number)): Path<(String, i64)>
         .await?;
     let base = format!("/console/policies/{}", policy.slug);
     let page = TextPage {
-        f: Frame::load(&me, "policies", format!("{} {}", version.title, version.label)).await?,
+        f: Frame::load(
+            &me,
+            "policies",
+            format!("{} {}", version.title, version.label),
+        )
+        .await?,
         t: me.t,
         slug: policy.slug,
         title: version.title,
@@ -153,8 +175,14 @@ pub(super) async fn changes(
             let newest = all.first().map_or(1, |version| version.number);
             let to = asked.to.unwrap_or(newest);
             let from = asked.from.unwrap_or(to - 1);
-            let (old, new) = (version_of(&all, from)?.clone(), version_of(&all, to)?.clone());
-            let documents = (content(tx, &old.document_hash)?, content(tx, &new.document_hash)?);
+            let (old, new) = (
+                version_of(&all, from)?.clone(),
+                version_of(&all, to)?.clone(),
+            );
+            let documents = (
+                content(tx, &old.document_hash)?,
+                content(tx, &new.document_hash)?,
+            );
             Ok::<_, ActionError>((policy, all, old, new, documents))
         })
         .await?;
@@ -162,9 +190,17 @@ pub(super) async fn changes(
     let labels = labels(me.t, Some(&old.label), Some(&new.label));
     let t = me.t;
     let (diff, counts) = bounded(LONGEST_DIFF, move || {
-        let read = |bytes: &[u8]| serde_json::from_slice::<Document>(bytes).map_err(ActionError::internal);
-        let diff = yuezhi_documents::diff(&read(&documents.0)?.clauses(), &read(&documents.1)?.clauses());
-        let html = if is_sides { diff.side_by_side_html(&labels) } else { diff.html(&labels) };
+        let read =
+            |bytes: &[u8]| serde_json::from_slice::<Document>(bytes).map_err(ActionError::internal);
+        let diff = yuezhi_documents::diff(
+            &read(&documents.0)?.clauses(),
+            &read(&documents.1)?.clauses(),
+        );
+        let html = if is_sides {
+            diff.side_by_side_html(&labels)
+        } else {
+            diff.html(&labels)
+        };
         Ok::<_, ActionError>((html, counts(t, &diff)))
     })
     .await??;
@@ -175,7 +211,17 @@ pub(super) async fn changes(
         t: me.t,
         inline_href: address(&path, &[("from", &from), ("to", &to)]),
         sides_href: address(&path, &[("from", &from), ("to", &to), ("view", "sides")]),
-        from: all.iter().filter(|v| v.number != new.number).map(|v| Choice::new(v.number.to_string(), me.t.with("console.changes.with", "label", &v.label), &from)).collect(),
+        from: all
+            .iter()
+            .filter(|v| v.number != new.number)
+            .map(|v| {
+                Choice::new(
+                    v.number.to_string(),
+                    me.t.with("console.changes.with", "label", &v.label),
+                    &from,
+                )
+            })
+            .collect(),
         to: new.number,
         view: asked.view,
         slug: policy.slug,
@@ -203,7 +249,11 @@ pub(super) async fn file(
             let (_, all) = find(tx, &slug)?;
             let version = version_of(&all, number)?;
             let (name, media_type, hash) = if file == "original" {
-                (version.original_name.clone(), version.original_media_type.clone(), version.original_hash)
+                (
+                    version.original_name.clone(),
+                    version.original_media_type.clone(),
+                    version.original_hash,
+                )
             } else {
                 let attachment = versions::list_files(tx, version.no)?
                     .into_iter()
@@ -215,12 +265,23 @@ pub(super) async fn file(
             Ok::<_, ActionError>((name, media_type, bytes))
         })
         .await?;
-    let disposition = if media::shown_inline(&media_type) { "inline" } else { "attachment" };
-    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20");
+    let disposition = if media::shown_inline(&media_type) {
+        "inline"
+    } else {
+        "attachment"
+    };
+    let encoded: String = url::form_urlencoded::byte_serialize(name.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20");
     let value = format!("{disposition}; filename*=UTF-8''{encoded}");
     let mut response = ([(header::CONTENT_TYPE, media_type)], bytes).into_response();
     let value = HeaderValue::from_str(&value).map_err(ActionError::internal)?;
-    response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_DISPOSITION, value);
+    response.headers_mut().insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static("private, no-store"),
+    );
     Ok(response)
 }

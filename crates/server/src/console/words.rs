@@ -19,7 +19,10 @@ pub fn notice_state(t: Texts, state: NoticeState) -> Tag {
         NoticeState::Expanding => "warn",
         NoticeState::Closed | NoticeState::Cancelled | NoticeState::Superseded => "",
     };
-    Tag { kind, word: t.of_value("console.notice_state", state.as_str()) }
+    Tag {
+        kind,
+        word: t.of_value("console.notice_state", state.as_str()),
+    }
 }
 
 pub fn delivery_state(t: Texts, state: DeliveryState) -> Tag {
@@ -29,7 +32,10 @@ pub fn delivery_state(t: Texts, state: DeliveryState) -> Tag {
         DeliveryState::Failed => "bad",
         DeliveryState::Due | DeliveryState::Sending | DeliveryState::Cancelled => "",
     };
-    Tag { kind, word: t.of_value("console.delivery_state", state.as_str()) }
+    Tag {
+        kind,
+        word: t.of_value("console.delivery_state", state.as_str()),
+    }
 }
 
 pub fn requirement(t: Texts, requirement: Requirement) -> String {
@@ -71,20 +77,30 @@ pub fn reason(t: Texts, code: &str, detail: Option<&str>) -> Reason {
     let key = format!("messages.reason.{code}");
     let fix_key = format!("{key}_fix");
     Reason {
-        text: if t.has(&key) { t.get(&key).to_owned() } else { code.to_owned() },
-        fix: if t.has(&fix_key) { t.get(&fix_key).to_owned() } else { String::new() },
+        text: if t.has(&key) {
+            t.get(&key).to_owned()
+        } else {
+            code.to_owned()
+        },
+        fix: if t.has(&fix_key) {
+            t.get(&fix_key).to_owned()
+        } else {
+            String::new()
+        },
         detail: detail.unwrap_or_default().to_owned(),
     }
 }
 
 /// A reminder plan in the reader's language; a plan that no longer reads is shown as it was written.
 pub fn plan(t: Texts, plan: &str) -> String {
-    plan.parse::<ReminderPlan>().map_or_else(|_| plan.to_owned(), |plan| plan.show(t.language))
+    plan.parse::<ReminderPlan>()
+        .map_or_else(|_| plan.to_owned(), |plan| plan.show(t.language))
 }
 
 /// An audience rule in the reader's language.
 pub fn audience(t: Texts, rule: &str) -> String {
-    rule.parse::<yuezhi_domain::Audience>().map_or_else(|_| rule.to_owned(), |audience| audience.show(t.language))
+    rule.parse::<yuezhi_domain::Audience>()
+        .map_or_else(|_| rule.to_owned(), |audience| audience.show(t.language))
 }
 
 /// How long until a due time: workdays left, today, or overdue.
@@ -103,6 +119,8 @@ pub fn due_note(app: &App, t: Texts, now: UnixMillis, due_at: UnixMillis) -> Str
 
 /// A reminder's or a schedule's step: what made it happen.
 pub fn step(t: Texts, step: &str) -> String {
-    let kind = ["click", "schedule", "before_due", "on_due", "after_due"].into_iter().find(|kind| step.starts_with(kind));
+    let kind = ["click", "schedule", "before_due", "on_due", "after_due"]
+        .into_iter()
+        .find(|kind| step.starts_with(kind));
     t.of_value("console.step", kind.unwrap_or("plan"))
 }

@@ -17,11 +17,15 @@ use super::time_travel::{self, Destination};
 use crate::{
     actions::{ActionError, Refusal, sign_in},
     app::App,
-    console::{Flash, Markup, PageError, SignedIn, Teller, local_path, sign_in_response, with_session},
+    console::{
+        Flash, Markup, PageError, SignedIn, Teller, local_path, sign_in_response, with_session,
+    },
 };
 
 pub fn routes() -> Router<App> {
-    Router::new().route("/demo/enter", get(enter)).route("/demo/clock", post(clock))
+    Router::new()
+        .route("/demo/enter", get(enter))
+        .route("/demo/clock", post(clock))
 }
 
 /// What the console's bar shows.
@@ -52,13 +56,24 @@ struct Entry {
 }
 
 /// Signs in as the demo's administrator; the account is made at the first visit.
-async fn enter(State(app): State<App>, headers: HeaderMap, Query(entry): Query<Entry>) -> Result<Response, PageError> {
-    let demo = app.demo.as_ref().ok_or_else(|| Refusal::not_found("page_unknown"))?;
+async fn enter(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(entry): Query<Entry>,
+) -> Result<Response, PageError> {
+    let demo = app
+        .demo
+        .as_ref()
+        .ok_or_else(|| Refusal::not_found("page_unknown"))?;
     if !bool::from(demo.entry_key.as_bytes().ct_eq(entry.key.as_bytes())) {
         return Ok(Redirect::to("/console/sign-in").into_response());
     }
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let session = sign_in::into_demo(&app, app.texts().get("console.demo.administrator"), agent).await?;
+    let agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let session =
+        sign_in::into_demo(&app, app.texts().get("console.demo.administrator"), agent).await?;
     Ok(sign_in_response(&app, &session, "/console"))
 }
 
@@ -80,7 +95,8 @@ async fn clock(me: SignedIn, Form(asked): Form<Move>) -> Result<Response, PageEr
         Ok(destination) => time_travel::travel(&me.app, &destination).await,
         Err(refusal) => Err(ActionError::from(refusal)),
     };
-    let outcome = moved.map(|now| Flash::ok(me.t.with("console.demo.moved", "now", me.teller().text(now))));
+    let outcome =
+        moved.map(|now| Flash::ok(me.t.with("console.demo.moved", "now", me.teller().text(now))));
     let response = me.back(local_path(&asked.back), outcome)?;
     // Weeks may have passed, and with them the session.
     let session = sign_in::into_demo(&me.app, &me.account.name, "").await?;

@@ -42,10 +42,18 @@ struct LaneLine {
 }
 
 /// What reminding everybody outstanding would send.
-pub(in crate::console) async fn remind_preview(me: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+pub(in crate::console) async fn remind_preview(
+    me: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let wanted = id.clone();
     let found = me.app.db.read(move |tx| find(tx, &wanted)).await?;
-    let request = RemindRequest { actor: me.actor(), notice_id: found.notice.id, person_nos: Vec::new(), dry_run: true };
+    let request = RemindRequest {
+        actor: me.actor(),
+        notice_id: found.notice.id,
+        person_nos: Vec::new(),
+        dry_run: true,
+    };
     let reminded = match send_reminders::remind(&me.app, request).await {
         Ok(reminded) => reminded,
         Err(error) => return me.back(&format!("/console/notices/{id}"), Err(error)),
@@ -73,7 +81,11 @@ fn lane_lines(t: Texts, reminded: &Reminded) -> Vec<LaneLine> {
             t.get("console.remind.group").to_owned()
         },
         without: if delivery.undeliverable > 0 {
-            t.with("console.remind.without", "n", grouped(delivery.undeliverable))
+            t.with(
+                "console.remind.without",
+                "n",
+                grouped(delivery.undeliverable),
+            )
         } else {
             String::new()
         },
@@ -94,17 +106,31 @@ pub(in crate::console) async fn remind(
     Form(asked): Form<RemindForm>,
 ) -> Result<Response, PageError> {
     let notice_id = notice_id(&id)?;
-    let request = RemindRequest { actor: me.actor(), notice_id, person_nos: asked.person, dry_run: false };
-    let outcome = send_reminders::remind(&me.app, request).await.map(|reminded| told(me.t, &reminded));
+    let request = RemindRequest {
+        actor: me.actor(),
+        notice_id,
+        person_nos: asked.person,
+        dry_run: false,
+    };
+    let outcome = send_reminders::remind(&me.app, request)
+        .await
+        .map(|reminded| told(me.t, &reminded));
     me.back(&format!("/console/notices/{id}"), outcome)
 }
 
 fn told(t: Texts, reminded: &Reminded) -> Flash {
     let more: Vec<String> = lane_lines(t, reminded)
         .into_iter()
-        .map(|line| if line.without.is_empty() { format!("{} {}", line.name, line.detail) } else { format!("{} {} · {}", line.name, line.detail, line.without) })
+        .map(|line| {
+            if line.without.is_empty() {
+                format!("{} {}", line.name, line.detail)
+            } else {
+                format!("{} {} · {}", line.name, line.detail, line.without)
+            }
+        })
         .collect();
-    Flash::ok(t.with("console.remind.done", "n", grouped(reminded.outstanding))).more(more.join("; "))
+    Flash::ok(t.with("console.remind.done", "n", grouped(reminded.outstanding)))
+        .more(more.join("; "))
 }
 
 #[derive(Deserialize, Default)]
@@ -118,19 +144,22 @@ pub(in crate::console) async fn cancel(
     Path(id): Path<String>,
     Form(asked): Form<CancelForm>,
 ) -> Result<Response, PageError> {
-    let outcome = cancel_notice::cancel(&me.app, me.actor(), notice_id(&id)?, &asked.reason).await.map(|done| {
-        let more = me.t.with2(
-            "console.cancel.done_more",
-            "pending",
-            grouped(i64::try_from(done.pending_closed).unwrap_or(i64::MAX)),
-            "deliveries",
-            grouped(i64::try_from(done.deliveries_cancelled).unwrap_or(i64::MAX)),
-        );
-        Flash::ok(me.t.get("console.cancel.done")).more(more)
-    });
+    let outcome = cancel_notice::cancel(&me.app, me.actor(), notice_id(&id)?, &asked.reason)
+        .await
+        .map(|done| {
+            let more = me.t.with2(
+                "console.cancel.done_more",
+                "pending",
+                grouped(i64::try_from(done.pending_closed).unwrap_or(i64::MAX)),
+                "deliveries",
+                grouped(i64::try_from(done.deliveries_cancelled).unwrap_or(i64::MAX)),
+            );
+            Flash::ok(me.t.get("console.cancel.done")).more(more)
+        });
     me.back(&format!("/console/notices/{id}"), outcome)
 }
 
 fn notice_id(id: &str) -> Result<NoticeId, ActionError> {
-    id.parse().map_err(|_| Refusal::not_found("notice_unknown").into())
+    id.parse()
+        .map_err(|_| Refusal::not_found("notice_unknown").into())
 }

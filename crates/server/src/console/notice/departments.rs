@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use yuezhi_domain::Requirement;
-use yuezhi_store::{notices::Notice, progress::{DepartmentProgress, Totals}};
+use yuezhi_store::{
+    notices::Notice,
+    progress::{DepartmentProgress, Totals},
+};
 
 use crate::console::{
     session::SignedIn,
@@ -34,11 +37,18 @@ pub(super) struct Table {
 }
 
 impl Table {
-    pub fn of(me: &SignedIn, notice: &Notice, by_department: &[DepartmentProgress], all: bool) -> Self {
+    pub fn of(
+        me: &SignedIn,
+        notice: &Notice,
+        by_department: &[DepartmentProgress],
+        all: bool,
+    ) -> Self {
         let sums = rolled_up(by_department);
         let base = common_depth(&sums);
-        let shown: Vec<(&String, &Totals)> =
-            sums.iter().filter(|(path, _)| depth(path) >= base && (all || depth(path) <= base + DEEPEST)).collect();
+        let shown: Vec<(&String, &Totals)> = sums
+            .iter()
+            .filter(|(path, _)| depth(path) >= base && (all || depth(path) <= base + DEEPEST))
+            .collect();
         let limit = if all { usize::MAX } else { SHOWN };
         let path = format!("/console/notices/{}", notice.id);
         let asks_confirmation = notice.requirement == Requirement::Confirm;
@@ -47,8 +57,15 @@ impl Table {
             let confirmed = Share::new(totals.acknowledged, totals.total - totals.exempted);
             let name = department.rsplit('/').next().unwrap_or_default();
             Row {
-                href: format!("{}#outstanding", address(&path, &[("department", department)])),
-                name: if name.is_empty() { me.t.get("console.no_department").to_owned() } else { name.to_owned() },
+                href: format!(
+                    "{}#outstanding",
+                    address(&path, &[("department", department)])
+                ),
+                name: if name.is_empty() {
+                    me.t.get("console.no_department").to_owned()
+                } else {
+                    name.to_owned()
+                },
                 depth: (depth(department) - base).min(DEEPEST),
                 total: grouped(totals.total),
                 read: read.percent(),
@@ -78,7 +95,9 @@ fn rolled_up(by_department: &[DepartmentProgress]) -> BTreeMap<String, Totals> {
         let mut path = department.path.as_str();
         loop {
             add(sums.entry(path.to_owned()).or_default(), &department.totals);
-            let Some((above, _)) = path.rsplit_once('/') else { break };
+            let Some((above, _)) = path.rsplit_once('/') else {
+                break;
+            };
             path = above;
         }
     }
@@ -105,7 +124,14 @@ mod tests {
 
     #[test]
     fn a_department_counts_those_below_it() {
-        let of = |path: &str, total| DepartmentProgress { department_no: 1, path: path.to_owned(), totals: Totals { total, ..Totals::default() } };
+        let of = |path: &str, total| DepartmentProgress {
+            department_no: 1,
+            path: path.to_owned(),
+            totals: Totals {
+                total,
+                ..Totals::default()
+            },
+        };
         let sums = rolled_up(&[of("总部/财务部", 3), of("总部/研发中心/平台组", 5)]);
         assert_eq!(sums["总部"].total, 8);
         assert_eq!(sums["总部/研发中心"].total, 5);

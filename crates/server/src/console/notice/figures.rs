@@ -40,15 +40,25 @@ impl Figures {
         let read = Share::new(totals.opened, totals.total);
         let confirmed = Share::new(totals.acknowledged, asked);
         let owes = notice.requirement != Requirement::Inform;
-        let is_late = notice.state == NoticeState::Open && notice.due_at.is_some_and(|due| me.now > due);
+        let is_late =
+            notice.state == NoticeState::Open && notice.due_at.is_some_and(|due| me.now > due);
         Self {
             total: grouped(totals.total),
-            let_off: if totals.exempted > 0 { me.t.with("console.notice.let_off", "n", grouped(totals.exempted)) } else { String::new() },
+            let_off: if totals.exempted > 0 {
+                me.t.with("console.notice.let_off", "n", grouped(totals.exempted))
+            } else {
+                String::new()
+            },
             read: grouped(totals.opened),
             read_percent: read.percent(),
             read_bar: read.bar("read"),
-            confirmed: (notice.requirement == Requirement::Confirm)
-                .then(|| (grouped(totals.acknowledged), confirmed.percent(), confirmed.bar(""))),
+            confirmed: (notice.requirement == Requirement::Confirm).then(|| {
+                (
+                    grouped(totals.acknowledged),
+                    confirmed.percent(),
+                    confirmed.bar(""),
+                )
+            }),
             pending: grouped(totals.pending),
             late: (owes && is_late).then(|| grouped(totals.pending)),
             owes,
@@ -63,7 +73,10 @@ struct Fragment {
     figures: Figures,
 }
 
-pub(in crate::console) async fn figures(me: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+pub(in crate::console) async fn figures(
+    me: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let (notice, totals) = me
         .app
         .db
@@ -73,5 +86,11 @@ pub(in crate::console) async fn figures(me: SignedIn, Path(id): Path<String>) ->
             Ok::<_, ActionError>((notice, totals))
         })
         .await?;
-    Ok(pages::page(me.t, &Fragment { t: me.t, figures: Figures::of(&me, &notice, &totals) }))
+    Ok(pages::page(
+        me.t,
+        &Fragment {
+            t: me.t,
+            figures: Figures::of(&me, &notice, &totals),
+        },
+    ))
 }

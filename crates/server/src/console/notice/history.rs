@@ -30,9 +30,19 @@ pub(super) fn read(tx: &mut Tx<'_>, notice: &Notice) -> Result<Rows, StoreError>
     let latest = receipts::latest_of_notice(tx, notice.no, RECEIPTS_SHOWN)?;
     let nos: Vec<i64> = latest.iter().map(|receipt| receipt.person_no).collect();
     let names = people::names(tx, &nos)?;
-    let failed = DeliveryFilter { state: Some(DeliveryState::Failed), notice_no: Some(notice.no), ..DeliveryFilter::default() };
+    let failed = DeliveryFilter {
+        state: Some(DeliveryState::Failed),
+        notice_no: Some(notice.no),
+        ..DeliveryFilter::default()
+    };
     Ok(Rows {
-        receipts: latest.into_iter().map(|receipt| { let name = names.get(&receipt.person_no).cloned().unwrap_or_default(); (receipt, name) }).collect(),
+        receipts: latest
+            .into_iter()
+            .map(|receipt| {
+                let name = names.get(&receipt.person_no).cloned().unwrap_or_default();
+                (receipt, name)
+            })
+            .collect(),
         occurrences: occurrences::list_of_notice(tx, notice.no, OCCURRENCES_SHOWN)?,
         failures: deliveries::list(tx, &failed, 0, FAILURES_SHOWN)?,
     })
@@ -55,7 +65,11 @@ pub(super) struct History {
 impl History {
     pub fn of(me: &SignedIn, notice: &Notice, rows: &Rows) -> Self {
         let mut events: Vec<Event> = rows.occurrences.iter().map(|o| reminder(me, o)).collect();
-        events.extend(rows.receipts.iter().map(|(receipt, name)| seen(me, receipt, name)));
+        events.extend(
+            rows.receipts
+                .iter()
+                .map(|(receipt, name)| seen(me, receipt, name)),
+        );
         events.extend(rows.failures.iter().map(|row| failure(me, row)));
         events.push(issued(me, notice));
         events.extend(ended(me, notice));
@@ -66,7 +80,9 @@ impl History {
 }
 
 fn planned(me: &SignedIn, notice: &Notice) -> Option<Event> {
-    let at = notice.next_reminder_at.filter(|_| notice.state == NoticeState::Open)?;
+    let at = notice
+        .next_reminder_at
+        .filter(|_| notice.state == NoticeState::Open)?;
     Some(Event {
         at: at.0.max(me.now.0),
         kind: "",
@@ -78,30 +94,63 @@ fn planned(me: &SignedIn, notice: &Notice) -> Option<Event> {
 
 fn reminder(me: &SignedIn, occurrence: &Occurrence) -> Event {
     let title = match occurrence.outcome {
-        OccurrenceOutcome::Fired => me.t.with("console.history.reminded", "n", grouped(occurrence.recipients)),
+        OccurrenceOutcome::Fired => me.t.with(
+            "console.history.reminded",
+            "n",
+            grouped(occurrence.recipients),
+        ),
         other => me.t.of_value("console.outcome", other.as_str()),
     };
     let by = words::step(me.t, &occurrence.step);
-    let detail = if occurrence.step == "click" { format!("{by} · {}", words::actor(me.t, &occurrence.actor)) } else { by };
-    let kind = if occurrence.outcome == OccurrenceOutcome::Fired { "done" } else { "" };
-    Event { at: occurrence.decided_at.0, kind, title, detail, when: me.teller().ago(occurrence.decided_at) }
+    let detail = if occurrence.step == "click" {
+        format!("{by} · {}", words::actor(me.t, &occurrence.actor))
+    } else {
+        by
+    };
+    let kind = if occurrence.outcome == OccurrenceOutcome::Fired {
+        "done"
+    } else {
+        ""
+    };
+    Event {
+        at: occurrence.decided_at.0,
+        kind,
+        title,
+        detail,
+        when: me.teller().ago(occurrence.decided_at),
+    }
 }
 
 fn seen(me: &SignedIn, receipt: &Receipt, name: &str) -> Event {
-    let kind = if receipt.kind == ReceiptKind::Acknowledged { "done" } else { "" };
+    let kind = if receipt.kind == ReceiptKind::Acknowledged {
+        "done"
+    } else {
+        ""
+    };
     Event {
         at: receipt.at.0,
         kind,
-        title: me.t.with(&format!("console.receipt.{}", receipt.kind), "name", name),
-        detail: me.t.of_value("console.receipt_source", receipt.source.as_str()),
+        title: me
+            .t
+            .with(&format!("console.receipt.{}", receipt.kind), "name", name),
+        detail: me
+            .t
+            .of_value("console.receipt_source", receipt.source.as_str()),
         when: me.teller().ago(receipt.at),
     }
 }
 
 fn failure(me: &SignedIn, row: &DeliveryRow) -> Event {
     let delivery = &row.delivery;
-    let to = row.person_name.clone().unwrap_or_else(|| words::lane(me.t, &delivery.lane));
-    let reason = words::reason(me.t, delivery.error_code.as_deref().unwrap_or_default(), None);
+    let to = row
+        .person_name
+        .clone()
+        .unwrap_or_else(|| words::lane(me.t, &delivery.lane));
+    let reason = words::reason(
+        me.t,
+        delivery.error_code.as_deref().unwrap_or_default(),
+        None,
+    );
     Event {
         at: delivery.due_at.0,
         kind: "bad",
@@ -124,5 +173,11 @@ fn issued(me: &SignedIn, notice: &Notice) -> Event {
 fn ended(me: &SignedIn, notice: &Notice) -> Option<Event> {
     let at = notice.closed_at?;
     let title = words::notice_state(me.t, notice.state).word;
-    Some(Event { at: at.0, kind: "done", title, detail: String::new(), when: me.teller().ago(at) })
+    Some(Event {
+        at: at.0,
+        kind: "done",
+        title,
+        detail: String::new(),
+        when: me.teller().ago(at),
+    })
 }

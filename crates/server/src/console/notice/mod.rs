@@ -17,7 +17,9 @@ use axum::{
 };
 use axum_extra::extract::Query;
 use yuezhi_domain::{NoticeId, NoticeState, Requirement};
-use yuezhi_store::{Tx, notices, notices::Notice, policies, policies::Policy, versions, versions::Version};
+use yuezhi_store::{
+    Tx, notices, notices::Notice, policies, policies::Policy, versions, versions::Version,
+};
 
 pub(super) use acts::{cancel, remind, remind_preview};
 pub(super) use figures::figures;
@@ -46,7 +48,11 @@ fn find(tx: &mut Tx<'_>, id: &str) -> Result<Found, ActionError> {
     let notice = notices::by_id(tx, &id)?.ok_or_else(unknown)?;
     let policy = policies::get(tx, notice.policy_no)?.ok_or_else(unknown)?;
     let version = versions::get(tx, notice.version_no)?.ok_or_else(unknown)?;
-    Ok(Found { notice, policy, version })
+    Ok(Found {
+        notice,
+        policy,
+        version,
+    })
 }
 
 #[derive(Template)]
@@ -136,7 +142,10 @@ pub(super) async fn show(
 }
 
 /// Everybody who still owes, as a table for a spreadsheet.
-pub(super) async fn outstanding_csv(me: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+pub(super) async fn outstanding_csv(
+    me: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     let t = me.t;
     let tell = me.teller();
     let (name, text) = me
@@ -144,13 +153,19 @@ pub(super) async fn outstanding_csv(me: SignedIn, Path(id): Path<String>) -> Res
         .db
         .read(move |tx| {
             let found = find(tx, &id)?;
-            let name = format!("{}-{}-outstanding.csv", found.policy.slug, found.version.label);
+            let name = format!(
+                "{}-{}-outstanding.csv",
+                found.policy.slug, found.version.label
+            );
             Ok::<_, ActionError>((name, outstanding::csv(tx, found.notice.no, t, &tell)?))
         })
         .await?;
     let headers = [
         (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
     Ok((headers, text).into_response())
@@ -159,9 +174,18 @@ pub(super) async fn outstanding_csv(me: SignedIn, Path(id): Path<String>) -> Res
 fn lead(me: &SignedIn, notice: &Notice) -> String {
     let tell = me.teller();
     let by = words::actor(me.t, &notice.issued_by);
-    let issued = me.t.with2("console.notice.issued", "at", tell.text(notice.issued_at), "by", by);
+    let issued = me.t.with2(
+        "console.notice.issued",
+        "at",
+        tell.text(notice.issued_at),
+        "by",
+        by,
+    );
     match notice.due_at {
-        Some(due) => format!("{issued}{}", me.t.with("console.notice.issued_due", "due", tell.text(due))),
+        Some(due) => format!(
+            "{issued}{}",
+            me.t.with("console.notice.issued_due", "due", tell.text(due))
+        ),
         None => issued,
     }
 }
@@ -181,15 +205,28 @@ fn over(me: &SignedIn, notice: &Notice) -> Option<String> {
 
 /// The notice that took this one's place.
 fn successor(notice: &Notice) -> Option<String> {
-    let id: NoticeId = notice.close_reason.as_deref().filter(|_| notice.state == NoticeState::Superseded)?.parse().ok()?;
+    let id: NoticeId = notice
+        .close_reason
+        .as_deref()
+        .filter(|_| notice.state == NoticeState::Superseded)?
+        .parse()
+        .ok()?;
     Some(format!("/console/notices/{id}"))
 }
 
 fn facts(me: &SignedIn, found: &Found, pending: i64) -> Facts {
-    let Found { notice, policy, version } = found;
+    let Found {
+        notice,
+        policy,
+        version,
+    } = found;
     let tell = me.teller();
     let is_open = notice.state == NoticeState::Open;
-    let lanes: Vec<String> = notice.channels.iter().map(|lane| words::lane(me.t, lane)).collect();
+    let lanes: Vec<String> = notice
+        .channels
+        .iter()
+        .map(|lane| words::lane(me.t, lane))
+        .collect();
     let base = format!("/console/policies/{}", policy.slug);
     Facts {
         version_href: format!("{base}/versions/{}", version.number),
@@ -203,9 +240,16 @@ fn facts(me: &SignedIn, found: &Found, pending: i64) -> Facts {
             .filter(|_| is_open && pending > 0)
             .map(|due| words::due_note(&me.app, me.t, me.now, due))
             .unwrap_or_default(),
-        channels: if lanes.is_empty() { me.t.get("console.nobody_told").to_owned() } else { lanes.join(" · ") },
+        channels: if lanes.is_empty() {
+            me.t.get("console.nobody_told").to_owned()
+        } else {
+            lanes.join(" · ")
+        },
         plan: words::plan(me.t, &notice.plan),
-        next_reminder: notice.next_reminder_at.filter(|_| is_open && pending > 0).map(|at| tell.at(at)),
+        next_reminder: notice
+            .next_reminder_at
+            .filter(|_| is_open && pending > 0)
+            .map(|at| tell.at(at)),
         issued_by: words::actor(me.t, &notice.issued_by),
         employee_href: format!("/n/{}", notice.id),
         deliveries_href: format!("/console/deliveries?notice={}", notice.id),

@@ -44,12 +44,20 @@ pub(super) struct Rows {
     departments: Vec<String>,
 }
 
-pub(super) fn read(tx: &mut Tx<'_>, notice_no: i64, asked: &Asked, now: UnixMillis) -> Result<Rows, StoreError> {
+pub(super) fn read(
+    tx: &mut Tx<'_>,
+    notice_no: i64,
+    asked: &Asked,
+    now: UnixMillis,
+) -> Result<Rows, StoreError> {
     let tree = departments::tree(tx)?;
     let below = format!("{}/", asked.department);
     let department_nos: Vec<i64> = tree
         .iter()
-        .filter(|d| !asked.department.is_empty() && (d.path == asked.department || d.path.starts_with(&below)))
+        .filter(|d| {
+            !asked.department.is_empty()
+                && (d.path == asked.department || d.path.starts_with(&below))
+        })
         .map(|d| d.no)
         .collect();
     let filter = ObligationFilter {
@@ -64,12 +72,24 @@ pub(super) fn read(tx: &mut Tx<'_>, notice_no: i64, asked: &Asked, now: UnixMill
 }
 
 fn by_state(state: &str, now: UnixMillis) -> ObligationFilter {
-    let states = |states: &[ObligationState]| ObligationFilter { states: states.to_vec(), ..ObligationFilter::default() };
+    let states = |states: &[ObligationState]| ObligationFilter {
+        states: states.to_vec(),
+        ..ObligationFilter::default()
+    };
     let pending = states(&[ObligationState::Pending]);
     match state {
-        "unread" => ObligationFilter { opened: Some(false), ..pending },
-        "read" => ObligationFilter { opened: Some(true), ..pending },
-        "overdue" => ObligationFilter { overdue_at: Some(now), ..pending },
+        "unread" => ObligationFilter {
+            opened: Some(false),
+            ..pending
+        },
+        "read" => ObligationFilter {
+            opened: Some(true),
+            ..pending
+        },
+        "overdue" => ObligationFilter {
+            overdue_at: Some(now),
+            ..pending
+        },
         "done" => states(&[ObligationState::Acknowledged, ObligationState::Closed]),
         "all" => ObligationFilter::default(),
         _ => pending,
@@ -106,24 +126,47 @@ impl List {
     pub fn of(me: &SignedIn, notice: &Notice, read: Rows, asked: &Asked) -> Self {
         let path = format!("/console/notices/{}", notice.id);
         let query = |after: &str| {
-            let parameters = [("q", asked.q.trim()), ("state", asked.state.as_str()), ("department", asked.department.as_str()), ("after", after)];
+            let parameters = [
+                ("q", asked.q.trim()),
+                ("state", asked.state.as_str()),
+                ("department", asked.department.as_str()),
+                ("after", after),
+            ];
             format!("{}#outstanding", address(&path, &parameters))
         };
-        let next = (read.rows.len() > PAGE).then(|| read.rows.get(PAGE - 1).map(|row| query(&row.person_no.to_string()))).flatten();
+        let next = (read.rows.len() > PAGE)
+            .then(|| {
+                read.rows
+                    .get(PAGE - 1)
+                    .map(|row| query(&row.person_no.to_string()))
+            })
+            .flatten();
         let tell = me.teller();
         let whole = me.t.get("console.all_departments");
         let departments = std::iter::once(Choice::new("", whole, &asked.department))
-            .chain(read.departments.into_iter().map(|path| Choice::new(path.clone(), path, &asked.department)))
+            .chain(
+                read.departments
+                    .into_iter()
+                    .map(|path| Choice::new(path.clone(), path, &asked.department)),
+            )
             .collect();
         Self {
-            lines: read.rows.iter().take(PAGE).map(|row| line(me, notice, &tell, row)).collect(),
+            lines: read
+                .rows
+                .iter()
+                .take(PAGE)
+                .map(|row| line(me, notice, &tell, row))
+                .collect(),
             q: asked.q.clone(),
             states: states(me.t, notice, &asked.state),
             departments,
             next,
             first: (asked.after > 0).then(|| query("")),
-            is_filtered: !asked.q.trim().is_empty() || !asked.department.is_empty() || !asked.state.is_empty(),
-            may_remind: notice.state == NoticeState::Open && notice.requirement != Requirement::Inform,
+            is_filtered: !asked.q.trim().is_empty()
+                || !asked.department.is_empty()
+                || !asked.state.is_empty(),
+            may_remind: notice.state == NoticeState::Open
+                && notice.requirement != Requirement::Inform,
         }
     }
 }
@@ -162,10 +205,19 @@ fn line(me: &SignedIn, notice: &Notice, tell: &Teller, row: &ObligationRow) -> L
 }
 
 fn state(t: Texts, notice: &Notice, now: UnixMillis, row: &ObligationRow) -> Tag {
-    let tag = |kind, key: &str| Tag { kind, word: t.of_value("console.obligation", key) };
+    let tag = |kind, key: &str| Tag {
+        kind,
+        word: t.of_value("console.obligation", key),
+    };
     match row.state {
-        ObligationState::Pending if row.due_at.is_some_and(|due| now > due) => tag("bad", "overdue"),
-        ObligationState::Pending if row.opened_at.is_some() && notice.requirement == Requirement::Confirm => tag("warn", "read_only"),
+        ObligationState::Pending if row.due_at.is_some_and(|due| now > due) => {
+            tag("bad", "overdue")
+        }
+        ObligationState::Pending
+            if row.opened_at.is_some() && notice.requirement == Requirement::Confirm =>
+        {
+            tag("warn", "read_only")
+        }
         ObligationState::Pending => tag("", "unread"),
         ObligationState::Acknowledged => tag("ok", "acknowledged"),
         ObligationState::Closed => match row.reason.as_deref() {
@@ -177,16 +229,38 @@ fn state(t: Texts, notice: &Notice, now: UnixMillis, row: &ObligationRow) -> Tag
 }
 
 /// Comma-separated, with the mark that makes spreadsheets read UTF-8. A cell that begins like a formula is quoted off.
-pub(super) fn csv(tx: &mut Tx<'_>, notice_no: i64, t: Texts, tell: &Teller) -> Result<String, StoreError> {
+pub(super) fn csv(
+    tx: &mut Tx<'_>,
+    notice_no: i64,
+    t: Texts,
+    tell: &Teller,
+) -> Result<String, StoreError> {
     let mut out = String::from("\u{feff}");
-    let head = ["staff_no", "name", "department", "email", "opened", "reminded"];
-    push_row(&mut out, head.iter().map(|key| t.of_value("console.csv", key)));
+    let head = [
+        "staff_no",
+        "name",
+        "department",
+        "email",
+        "opened",
+        "reminded",
+    ];
+    push_row(
+        &mut out,
+        head.iter().map(|key| t.of_value("console.csv", key)),
+    );
     let mut after = 0;
     loop {
         let rows = obligations::outstanding_batches(tx, notice_no, after, BATCH)?;
         for row in &rows {
             let opened = row.opened_at.map(|at| tell.exact(at)).unwrap_or_default();
-            let cells = [row.staff_no.clone(), row.name.clone(), row.department_path.clone(), row.email.clone().unwrap_or_default(), opened, row.reminded.to_string()];
+            let cells = [
+                row.staff_no.clone(),
+                row.name.clone(),
+                row.department_path.clone(),
+                row.email.clone().unwrap_or_default(),
+                opened,
+                row.reminded.to_string(),
+            ];
             push_row(&mut out, cells.into_iter());
         }
         match rows.last() {

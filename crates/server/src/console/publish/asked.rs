@@ -51,7 +51,10 @@ const MOST_FILES: usize = 20;
 
 /// Reads the form. Files are stored as they come.
 pub(super) async fn read(me: &SignedIn, mut multipart: Multipart) -> Result<Asked, ActionError> {
-    let mut asked = Asked { is_sent: true, ..Asked::default() };
+    let mut asked = Asked {
+        is_sent: true,
+        ..Asked::default()
+    };
     while let Some(field) = multipart.next_field().await.map_err(|error| bad(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         match name.as_str() {
@@ -61,7 +64,10 @@ pub(super) async fn read(me: &SignedIn, mut multipart: Multipart) -> Result<Aske
                 }
             }
             "attachments" => {
-                if let Some(kept) = keep(me, field).await?.filter(|_| asked.attachments.len() < MOST_FILES) {
+                if let Some(kept) = keep(me, field)
+                    .await?
+                    .filter(|_| asked.attachments.len() < MOST_FILES)
+                {
                     asked.attachments.push(kept);
                 }
             }
@@ -75,7 +81,9 @@ pub(super) async fn read(me: &SignedIn, mut multipart: Multipart) -> Result<Aske
 }
 
 fn bad(error: &axum::extract::multipart::MultipartError) -> ActionError {
-    Refusal::invalid("file", "body_bad").with("detail", error.body_text()).into()
+    Refusal::invalid("file", "body_bad")
+        .with("detail", error.body_text())
+        .into()
 }
 
 /// Stores an uploaded file; nothing was chosen when it has no name.
@@ -86,8 +94,15 @@ async fn keep(me: &SignedIn, field: Field<'_>) -> Result<Option<Kept>, ActionErr
         return Ok(None);
     }
     let now = me.now;
-    let hash = me.app.db.write(move |tx| Ok::<_, ActionError>(contents::put(tx, &bytes, now)?)).await?;
-    Ok(Some(Kept { hash: hash.to_string(), name }))
+    let hash = me
+        .app
+        .db
+        .write(move |tx| Ok::<_, ActionError>(contents::put(tx, &bytes, now)?))
+        .await?;
+    Ok(Some(Kept {
+        hash: hash.to_string(),
+        name,
+    }))
 }
 
 impl Asked {
@@ -122,7 +137,10 @@ impl Asked {
     pub async fn request(&self, me: &SignedIn) -> Result<PublishRequest, ActionError> {
         let file = match (&self.file, self.text.trim().is_empty()) {
             (Some(kept), _) => fetch(me, kept).await?,
-            (None, false) => UploadedFile { name: PASTED.to_owned(), bytes: Bytes::from(self.text.clone().into_bytes()) },
+            (None, false) => UploadedFile {
+                name: PASTED.to_owned(),
+                bytes: Bytes::from(self.text.clone().into_bytes()),
+            },
             (None, true) => return Err(Refusal::invalid("file", "file_missing").into()),
         };
         let mut attachments = Vec::new();
@@ -161,7 +179,11 @@ impl Asked {
                 field.clone_from(settled);
             }
         }
-        if let Some(effective) = plan.effective_on.as_ref().filter(|_| self.effective.is_empty()) {
+        if let Some(effective) = plan
+            .effective_on
+            .as_ref()
+            .filter(|_| self.effective.is_empty())
+        {
             self.effective.clone_from(effective);
         }
     }
@@ -172,14 +194,26 @@ fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn word<T: std::str::FromStr>(field: &'static str, code: &'static str, text: &str) -> Result<Option<T>, Refusal> {
-    given(text).map(|text| text.parse().map_err(|_| Refusal::invalid(field, code).with("text", &text))).transpose()
+fn word<T: std::str::FromStr>(
+    field: &'static str,
+    code: &'static str,
+    text: &str,
+) -> Result<Option<T>, Refusal> {
+    given(text)
+        .map(|text| {
+            text.parse()
+                .map_err(|_| Refusal::invalid(field, code).with("text", &text))
+        })
+        .transpose()
 }
 
 /// `HASH NAME` of a hidden field.
 fn split_kept(value: &str) -> Option<Kept> {
     let (hash, name) = value.split_once(' ')?;
-    Some(Kept { hash: hash.to_owned(), name: name.to_owned() })
+    Some(Kept {
+        hash: hash.to_owned(),
+        name: name.to_owned(),
+    })
 }
 
 async fn fetch(me: &SignedIn, kept: &Kept) -> Result<UploadedFile, ActionError> {
@@ -191,7 +225,10 @@ async fn fetch(me: &SignedIn, kept: &Kept) -> Result<UploadedFile, ActionError> 
         .read(move |tx| Ok::<_, ActionError>(contents::get(tx, &hash)?))
         .await?
         .ok_or_else(gone)?;
-    Ok(UploadedFile { name: kept.name.clone(), bytes: Bytes::from(bytes) })
+    Ok(UploadedFile {
+        name: kept.name.clone(),
+        bytes: Bytes::from(bytes),
+    })
 }
 
 #[cfg(test)]
@@ -200,11 +237,23 @@ mod tests {
 
     #[test]
     fn a_new_file_wins_over_the_kept_one_and_a_kept_one_stays() {
-        let mut asked = Asked { file: Some(Kept { hash: "new".to_owned(), name: "b.md".to_owned() }), ..Asked::default() };
+        let mut asked = Asked {
+            file: Some(Kept {
+                hash: "new".to_owned(),
+                name: "b.md".to_owned(),
+            }),
+            ..Asked::default()
+        };
         asked.set("kept_file", "old a b.md".to_owned());
         assert_eq!(asked.file.as_ref().unwrap().hash, "new");
         asked.file = None;
         asked.set("kept_file", "old a b.md".to_owned());
-        assert_eq!(asked.file.unwrap(), Kept { hash: "old".to_owned(), name: "a b.md".to_owned() });
+        assert_eq!(
+            asked.file.unwrap(),
+            Kept {
+                hash: "old".to_owned(),
+                name: "a b.md".to_owned()
+            }
+        );
     }
 }

@@ -90,14 +90,19 @@ pub(super) struct Start {
 }
 
 pub(super) async fn form(me: SignedIn, Query(start): Query<Start>) -> Result<Response, PageError> {
-    let asked = Asked { policy: start.policy, ..Asked::default() };
+    let asked = Asked {
+        policy: start.policy,
+        ..Asked::default()
+    };
     show(&me, asked, None, None).await
 }
 
 pub(super) async fn submit(me: SignedIn, multipart: Multipart) -> Result<Response, PageError> {
     let mut asked = match asked::read(&me, multipart).await {
         Ok(asked) => asked,
-        Err(ActionError::Refused(refusal)) => return refused(&me, Asked::default(), &refusal).await,
+        Err(ActionError::Refused(refusal)) => {
+            return refused(&me, Asked::default(), &refusal).await;
+        }
         Err(error) => return Err(error.into()),
     };
     let request = match asked.request(&me).await {
@@ -124,7 +129,11 @@ pub(super) async fn submit(me: SignedIn, multipart: Multipart) -> Result<Respons
 }
 
 async fn refused(me: &SignedIn, asked: Asked, refusal: &Refusal) -> Result<Response, PageError> {
-    let error = FieldError { field: refusal.field.unwrap_or_default(), message: refusal.message(me.t), fix: refusal.fix(me.t) };
+    let error = FieldError {
+        field: refusal.field.unwrap_or_default(),
+        message: refusal.message(me.t),
+        fix: refusal.fix(me.t),
+    };
     let page = show(me, asked, Some(error), None).await?;
     Ok(with_status(status_of(refusal.kind), page))
 }
@@ -132,11 +141,23 @@ async fn refused(me: &SignedIn, asked: Asked, refusal: &Refusal) -> Result<Respo
 fn done(me: &SignedIn, published: &Published) -> Result<Response, PageError> {
     match published {
         Published::New(new) => {
-            let flash = Flash::ok(me.t.with2("console.publish.done", "title", &new.plan.title, "label", &new.label))
-                .more(me.t.with("console.publish.done_more", "n", grouped(new.recipients)));
+            let flash = Flash::ok(me.t.with2(
+                "console.publish.done",
+                "title",
+                &new.plan.title,
+                "label",
+                &new.label,
+            ))
+            .more(me.t.with(
+                "console.publish.done_more",
+                "n",
+                grouped(new.recipients),
+            ));
             me.back(&format!("/console/notices/{}", new.notice_id), Ok(flash))
         }
-        Published::Unchanged { policy_slug, label, .. } => {
+        Published::Unchanged {
+            policy_slug, label, ..
+        } => {
             let flash = Flash {
                 kind: FlashKind::Warn,
                 text: me.t.get("console.publish.unchanged").to_owned(),
@@ -147,33 +168,68 @@ fn done(me: &SignedIn, published: &Published) -> Result<Response, PageError> {
     }
 }
 
-async fn show(me: &SignedIn, mut asked: Asked, error: Option<FieldError>, preview: Option<Preview>) -> Result<Response, PageError> {
+async fn show(
+    me: &SignedIn,
+    mut asked: Asked,
+    error: Option<FieldError>,
+    preview: Option<Preview>,
+) -> Result<Response, PageError> {
     let slug = asked.policy.clone();
     let (policy_rows, previous) = me
         .app
         .db
         .read(move |tx| {
             let rows = policies::list(tx, &PolicyFilter::default(), 0, 500)?;
-            let Some(policy) = policies::by_slug(tx, &slug)? else { return Ok::<_, ActionError>((rows, None)) };
+            let Some(policy) = policies::by_slug(tx, &slug)? else {
+                return Ok::<_, ActionError>((rows, None));
+            };
             let latest = versions::latest(tx, policy.no)?;
-            Ok((rows, notices::of_policy(tx, policy.no, 1)?.into_iter().next().zip(latest)))
+            Ok((
+                rows,
+                notices::of_policy(tx, policy.no, 1)?
+                    .into_iter()
+                    .next()
+                    .zip(latest),
+            ))
         })
         .await?;
     if !asked.is_sent {
-        let every = || me.app.channels().lanes().map(|channel| channel.lane().to_owned()).collect();
-        asked.channels = previous.as_ref().map_or_else(every, |(notice, _)| notice.channels.clone());
+        let every = || {
+            me.app
+                .channels()
+                .lanes()
+                .map(|channel| channel.lane().to_owned())
+                .collect()
+        };
+        asked.channels = previous
+            .as_ref()
+            .map_or_else(every, |(notice, _)| notice.channels.clone());
     }
     let new_policy = Choice::new("", me.t.get("console.publish.new_policy"), &asked.policy);
     let policies = std::iter::once(new_policy)
-        .chain(policy_rows.into_iter().map(|row| Choice::new(row.slug.clone(), row.title, &asked.policy)))
+        .chain(
+            policy_rows
+                .into_iter()
+                .map(|row| Choice::new(row.slug.clone(), row.title, &asked.policy)),
+        )
         .collect();
     let page = Page {
         f: Frame::load(me, "publish", me.t.get("console.nav.publish")).await?,
         t: me.t,
         policies,
         lanes: lanes(me, &asked.channels),
-        requirements: choices(me.t, "console.requirement", &["", "inform", "read", "confirm"], &asked.requirement),
-        changes: choices(me.t, "console.change", &["", "major", "minor"], &asked.change),
+        requirements: choices(
+            me.t,
+            "console.requirement",
+            &["", "inform", "read", "confirm"],
+            &asked.requirement,
+        ),
+        changes: choices(
+            me.t,
+            "console.change",
+            &["", "major", "minor"],
+            &asked.change,
+        ),
         previous: previous.map(|(notice, version)| Previous {
             label: version.label,
             audience: words::audience(me.t, &notice.audience),
@@ -204,7 +260,13 @@ fn lanes(me: &SignedIn, chosen: &[String]) -> Vec<LaneChoice> {
 fn choices(t: Texts, prefix: &str, values: &[&str], current: &str) -> Vec<Choice> {
     values
         .iter()
-        .map(|value| Choice::new(*value, t.of_value(prefix, if value.is_empty() { "as_before" } else { value }), current))
+        .map(|value| {
+            Choice::new(
+                *value,
+                t.of_value(prefix, if value.is_empty() { "as_before" } else { value }),
+                current,
+            )
+        })
         .collect()
 }
 
@@ -224,7 +286,10 @@ struct AudienceCount {
 }
 
 /// How many people a rule means, while it is being typed.
-pub(super) async fn audience(me: SignedIn, Form(asked): Form<AudienceForm>) -> Result<Response, PageError> {
+pub(super) async fn audience(
+    me: SignedIn,
+    Form(asked): Form<AudienceForm>,
+) -> Result<Response, PageError> {
     let rule = asked.audience.trim();
     if rule.is_empty() {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -239,7 +304,10 @@ pub(super) async fn audience(me: SignedIn, Form(asked): Form<AudienceForm>) -> R
         Ok(audience) => audience,
         Err(error) => {
             let refusal = refusals::audience_syntax(&error, me.t);
-            return Ok(pages::page(me.t, &shown(String::new(), String::new(), Some(refusal))));
+            return Ok(pages::page(
+                me.t,
+                &shown(String::new(), String::new(), Some(refusal)),
+            ));
         }
     };
     let counted = me
@@ -250,12 +318,19 @@ pub(super) async fn audience(me: SignedIn, Form(asked): Form<AudienceForm>) -> R
                 Ok(resolved) => resolved,
                 Err(error) => return Ok::<_, ActionError>(Err(refusals::audience(&error))),
             };
-            Ok(Ok((people_of::count(tx, &resolved)?, people_of::by_department(tx, &resolved)?)))
+            Ok(Ok((
+                people_of::count(tx, &resolved)?,
+                people_of::by_department(tx, &resolved)?,
+            )))
         })
         .await?;
     let page = match counted {
         Ok((count, departments)) => {
-            let names: Vec<String> = departments.iter().take(5).map(|(path, n)| format!("{} {}", short(path), grouped(*n))).collect();
+            let names: Vec<String> = departments
+                .iter()
+                .take(5)
+                .map(|(path, n)| format!("{} {}", short(path), grouped(*n)))
+                .collect();
             shown(grouped(count), names.join(" · "), None)
         }
         Err(refusal) => shown(String::new(), String::new(), Some(refusal)),

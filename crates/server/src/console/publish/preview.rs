@@ -65,19 +65,48 @@ impl Preview {
     pub fn of(me: &SignedIn, plan: PublishPlan) -> Self {
         let (t, tell) = (me.t, me.teller());
         let departments = plan.by_department.iter().take(DEPARTMENTS_SHOWN);
-        let notes = plan.warnings.iter().map(|warning| Note { message: warning.message(t), fix: warning.fix(t) }).collect();
+        let notes = plan
+            .warnings
+            .iter()
+            .map(|warning| Note {
+                message: warning.message(t),
+                fix: warning.fix(t),
+            })
+            .collect();
         Self {
-            departments: departments.map(|(path, n)| (short(path).to_owned(), grouped(*n))).collect(),
+            departments: departments
+                .map(|(path, n)| (short(path).to_owned(), grouped(*n)))
+                .collect(),
             more_departments: plan.by_department.len().saturating_sub(DEPARTMENTS_SHOWN),
-            sample: plan.sample.join(if t.language == crate::texts::Language::En { ", " } else { "、" }),
+            sample: plan
+                .sample
+                .join(if t.language == crate::texts::Language::En {
+                    ", "
+                } else {
+                    "、"
+                }),
             lanes: lanes(me, &plan),
             falls: falls(me, &plan),
             warnings: notes,
-            reminders: plan.reminders.iter().map(|r| (words::step(t, &r.step), tell.at(r.at))).collect(),
-            diff: plan.diff.as_ref().map(|diff| diff.html(&versions::labels(t, None, None))),
-            diff_counts: plan.diff.as_ref().map(|diff| versions::counts(t, diff)).unwrap_or_default(),
+            reminders: plan
+                .reminders
+                .iter()
+                .map(|r| (words::step(t, &r.step), tell.at(r.at)))
+                .collect(),
+            diff: plan
+                .diff
+                .as_ref()
+                .map(|diff| diff.html(&versions::labels(t, None, None))),
+            diff_counts: plan
+                .diff
+                .as_ref()
+                .map(|diff| versions::counts(t, diff))
+                .unwrap_or_default(),
             due: plan.due_at.map(|due| tell.at(due)),
-            due_note: plan.due_at.map(|due| words::due_note(&me.app, t, me.now, due)).unwrap_or_default(),
+            due_note: plan
+                .due_at
+                .map(|due| words::due_note(&me.app, t, me.now, due))
+                .unwrap_or_default(),
             change: t.of_value("console.change", plan.change.as_str()),
             requirement: words::requirement(t, plan.requirement),
             audience: words::audience(t, &plan.audience),
@@ -108,7 +137,11 @@ fn lanes(me: &SignedIn, plan: &PublishPlan) -> Vec<LaneLine> {
                 me.t.get("console.remind.group").to_owned()
             },
             without: if delivery.undeliverable > 0 {
-                me.t.with("console.remind.without", "n", grouped(delivery.undeliverable))
+                me.t.with(
+                    "console.remind.without",
+                    "n",
+                    grouped(delivery.undeliverable),
+                )
             } else {
                 String::new()
             },
@@ -125,11 +158,14 @@ fn falls(me: &SignedIn, plan: &PublishPlan) -> Vec<Falls> {
         .iter()
         .map(|old| Falls {
             href: format!("/console/notices/{}", old.notice_id),
-            text: me.t.fill(key, &[
-                ("title", &old.title),
-                ("pending", &grouped(old.pending)),
-                ("acknowledged", &grouped(old.acknowledged)),
-            ]),
+            text: me.t.fill(
+                key,
+                &[
+                    ("title", &old.title),
+                    ("pending", &grouped(old.pending)),
+                    ("acknowledged", &grouped(old.acknowledged)),
+                ],
+            ),
         })
         .collect()
 }
