@@ -63,7 +63,7 @@ const WORKERS: &[Worker] = &[
     },
     Worker {
         name: "housekeep",
-        interval: Duration::from_secs(600),
+        interval: Duration::from_mins(10),
         tick: |app| Box::pin(housekeep::tick(app)),
     },
 ];
