@@ -38,7 +38,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         sandbox_listen: arguments.sandbox_listen,
         data: arguments.data,
         people: arguments.people as usize,
-        language: texts.language,
+        // The invented company is Chinese; pages follow the reader's browser all the same.
+        language: match global.language {
+            Some(_) => texts.language,
+            None => crate::texts::Language::ZhCn,
+        },
     };
     let demo = Box::pin(Demo::start(options, &|step| {
         output::note(&output::toned(Tone::Faint, step));
@@ -80,7 +84,10 @@ fn try_publishing(folder: &Path) -> String {
         .map(|entry| entry.path())
         .collect();
     files.sort();
-    let Some(file) = files.first() else {
+    let change = files
+        .iter()
+        .find(|file| file.to_string_lossy().contains("travel-expenses"));
+    let Some(file) = change.or(files.first()) else {
         return format!("yuezhi publish {}", quoted(folder));
     };
     match policy_of(file) {
