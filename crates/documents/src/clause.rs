@@ -196,10 +196,10 @@ fn collect(blocks: &[Block], depth: u16, out: &mut Vec<Leaf>) {
     for block in blocks {
         match block {
             Block::Heading { level, inlines } => {
-                push(LeafKind::Heading(*level), document::plain(inlines), out)
+                push(LeafKind::Heading(*level), document::plain(inlines), out);
             }
             Block::Paragraph { inlines } => {
-                push(LeafKind::Paragraph, document::plain(inlines), out)
+                push(LeafKind::Paragraph, document::plain(inlines), out);
             }
             Block::Code { text } => push(LeafKind::Code, text.clone(), out),
             Block::Table(table) => {

@@ -216,7 +216,7 @@ fn write_blocks(blocks: &[Block], lines: &mut Vec<String>) {
     for block in blocks {
         match block {
             Block::Heading { inlines, .. } | Block::Paragraph { inlines } => {
-                lines.push(plain(inlines))
+                lines.push(plain(inlines));
             }
             Block::Code { text } => lines.push(text.clone()),
             Block::Quote { blocks } => write_blocks(blocks, lines),

@@ -42,26 +42,30 @@ fn decode_as(encoding: &'static Encoding, bytes: &[u8]) -> Option<String> {
         .map(std::borrow::Cow::into_owned)
 }
 
-/// Text in UTF-16 has a zero in every second byte wherever it is ASCII (line ends and digits at least).
+/// Only UTF-16 has zero bytes; of its two orders the one that reads as usual characters is right.
 fn utf16_without_mark(bytes: &[u8]) -> Option<&'static Encoding> {
     if bytes.len() < 4 || !bytes.len().is_multiple_of(2) {
         return None;
     }
     let sample = bytes.get(..bytes.len().min(4096)).unwrap_or(bytes);
-    let zeros = |offset: usize| {
-        sample
-            .iter()
-            .skip(offset)
-            .step_by(2)
-            .filter(|&&b| b == 0)
-            .count()
+    if !sample.contains(&0) {
+        return None;
+    }
+    let usual = |encoding: &'static Encoding| {
+        let (text, _) = encoding.decode_without_bom_handling(sample);
+        text.chars().filter(|&c| is_usual(c)).count()
     };
-    let (even, odd) = (zeros(0), zeros(1));
-    match (even, odd) {
-        (0, n) if n * 20 > sample.len() => Some(UTF_16LE),
-        (n, 0) if n * 20 > sample.len() => Some(UTF_16BE),
+    let (little, big) = (usual(UTF_16LE), usual(UTF_16BE));
+    let enough = |count: usize| count * 2 * 10 >= sample.len() * 8;
+    match little.cmp(&big) {
+        std::cmp::Ordering::Greater if enough(little) => Some(UTF_16LE),
+        std::cmp::Ordering::Less if enough(big) => Some(UTF_16BE),
         _ => None,
     }
+}
+
+fn is_usual(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\t' | ' '..='~' | '\u{3000}'..='\u{303f}' | '\u{4e00}'..='\u{9fff}' | '\u{ff00}'..='\u{ff5e}')
 }
 
 /// Control characters that no text file has. Form feed and the vertical tab do occur.

@@ -74,7 +74,7 @@ fn detect_zip(bytes: &[u8]) -> Result<Format, ReadError> {
     if has("word/document.xml")
         || names
             .iter()
-            .any(|n| n.starts_with("word/document") && n.ends_with(".xml"))
+            .any(|n| n.starts_with("word/document") && extension(n) == "xml")
     {
         return Ok(Format::Docx);
     }

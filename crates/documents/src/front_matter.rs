@@ -114,7 +114,7 @@ fn read_keys(mapping: &serde_yaml_ng::Mapping, yaml: &str) -> Result<FrontMatter
             "title" | "标题" | "名称" | "制度名称" => read.title = text()?,
             "category" | "分类" | "类别" => read.category = text()?,
             "owner" | "department" | "归口部门" | "归口" | "责任部门" => {
-                read.owner = text()?
+                read.owner = text()?;
             }
             "audience" | "适用范围" | "范围" => read.audience = joined(value),
             "require" | "requirement" | "要求" | "签收要求" => {
@@ -154,15 +154,14 @@ fn choice(written: Option<String>, choices: &[(&str, &[&str])]) -> Result<Option
         return Ok(None);
     };
     let lower = written.to_lowercase();
-    match choices
+    if let Some((word, _)) = choices
         .iter()
         .find(|(_, spellings)| spellings.contains(&lower.as_str()))
     {
-        Some((word, _)) => Ok(Some((*word).to_owned())),
-        None => {
-            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-            Err(format!("“{written}” is none of {}", words.join(", ")))
-        }
+        Ok(Some((*word).to_owned()))
+    } else {
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        Err(format!("“{written}” is none of {}", words.join(", ")))
     }
 }
 

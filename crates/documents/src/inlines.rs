@@ -76,7 +76,7 @@ fn flow(inlines: &mut [Inline], state: &mut Flow) {
             | Inline::Strike(inner)
             | Inline::Link { inlines: inner, .. } => flow(inner, state),
             Inline::Code(text) | Inline::Picture(text) => {
-                state.last = text.chars().last().or(state.last)
+                state.last = text.chars().last().or(state.last);
             }
             Inline::FootnoteMark(_) => state.last = Some(']'),
             Inline::Break => state.last = None,

@@ -125,6 +125,12 @@ fn structural(text: &str) -> Option<Label<'_>> {
     })
 }
 
+/// Words after 第八条 that make it a reference.
+const REFERRING: [&str; 18] = [
+    "、", "，", ",", "。", "；", "至", "和", "或", "及", "与", "第", "规定", "的", "所称", "所列",
+    "所述", "中的", "款",
+];
+
 /// Whether `rest`, right after 第八条, shows that the words refer to that article rather than open it.
 fn refers(kind: LabelKind, rest: &str) -> bool {
     let Some(next) = rest.chars().next() else {
@@ -133,10 +139,6 @@ fn refers(kind: LabelKind, rest: &str) -> bool {
     if is_space(next) || matches!(next, '：' | ':' | '【' | '[' | '　') {
         return false;
     }
-    const REFERRING: [&str; 18] = [
-        "、", "，", ",", "。", "；", "至", "和", "或", "及", "与", "第", "规定", "的", "所称",
-        "所列", "所述", "中的", "款",
-    ];
     if REFERRING.iter().any(|word| rest.starts_with(word)) {
         return true;
     }

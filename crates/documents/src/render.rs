@@ -65,7 +65,7 @@ impl Page {
                     self.element(&tag, inlines);
                 }
                 Block::Paragraph { inlines } if !plain(inlines).is_empty() => {
-                    self.element("p", inlines)
+                    self.element("p", inlines);
                 }
                 Block::Code { text } if !text.trim().is_empty() => {
                     let id = self.id();

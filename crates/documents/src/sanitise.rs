@@ -158,7 +158,7 @@ pub(crate) fn is_allowed_target(href: &str) -> bool {
         .split_once(':')
         .map(|(scheme, _)| scheme.trim().to_ascii_lowercase());
     scheme.is_some_and(|scheme| SCHEMES.contains(&scheme.as_str()))
-        && !href.chars().any(|c| c.is_control())
+        && !href.chars().any(char::is_control)
 }
 
 /// Whether a piece of HTML holds something that [`incoming`] takes out and a publisher should hear of.

@@ -87,9 +87,7 @@ fn csv_rows(bytes: &[u8], limits: &Limits) -> Result<Vec<Row>, ReadError> {
     let mut rows = Vec::new();
     for record in reader.records() {
         let record = record.map_err(|error| broken_table(&error.to_string()))?;
-        let line = record
-            .position()
-            .map_or(0, |at| usize::try_from(at.line()).unwrap_or(usize::MAX));
+        let line = record.position().map_or(0, |at| line_number(text, at));
         check_shape(rows.len(), record.len(), limits)?;
         rows.push(Row {
             line,
@@ -97,6 +95,17 @@ fn csv_rows(bytes: &[u8], limits: &Limits) -> Result<Vec<Row>, ReadError> {
         });
     }
     Ok(rows)
+}
+
+/// The reader notes where it was before it skipped empty lines.
+fn line_number(text: &str, at: &csv::Position) -> usize {
+    let start = usize::try_from(at.byte()).unwrap_or(usize::MAX);
+    let skipped = text
+        .get(start..)
+        .map_or(0, |rest| rest.bytes().take_while(|b| *b == b'\n').count());
+    usize::try_from(at.line())
+        .unwrap_or(usize::MAX)
+        .saturating_add(skipped)
 }
 
 /// Excel reads a first line `sep=;` as an instruction.

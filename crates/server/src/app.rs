@@ -44,6 +44,8 @@ pub struct Inner {
     pub time_zone: TimeZoneName,
     pub language: Language,
     pub ids: IdSource,
+    /// Comparisons of versions that people opened lately.
+    pub comparisons: crate::my::Comparisons,
     /// Failed sign-ins of this node.
     pub tries: crate::actions::sign_in::Tries,
     channels: RwLock<Arc<Registry>>,
@@ -73,6 +75,8 @@ pub struct Start {
     pub db: Db,
     pub clock: Clock,
     pub ids: IdSource,
+    /// Comparisons of versions that people opened lately.
+    pub comparisons: crate::my::Comparisons,
     /// Failed sign-ins of this node.
     pub tries: crate::actions::sign_in::Tries,
     pub demo: Option<crate::demo::DemoLinks>,
@@ -114,6 +118,7 @@ impl App {
             time_zone,
             language,
             ids,
+            comparisons: crate::my::Comparisons::default(),
             tries: crate::actions::sign_in::Tries::default(),
             channels: RwLock::new(Arc::new(registry)),
             calendar: RwLock::new(Arc::new(calendar)),
@@ -185,6 +190,11 @@ impl App {
     /// The address people reach this server at, without a trailing slash.
     pub fn public_url(&self) -> &str {
         self.config.server.public_url.as_deref().map_or("", |url| url.trim_end_matches('/'))
+    }
+
+    /// The organisation's name on pages and in messages; the product's where none is set.
+    pub fn organisation(&self) -> &str {
+        self.config.server.organisation.as_deref().unwrap_or("阅知")
     }
 
     /// Largest upload in bytes.

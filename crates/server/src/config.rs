@@ -34,6 +34,8 @@ pub struct ServerConfig {
     pub language: String,
     /// Largest file taken, in MiB.
     pub max_upload_mb: u64,
+    /// The organisation's name, on pages and in messages.
+    pub organisation: Option<String>,
 }
 
 impl Default for ServerConfig {
@@ -44,6 +46,7 @@ impl Default for ServerConfig {
             time_zone: "Asia/Shanghai".to_owned(),
             language: "zh-CN".to_owned(),
             max_upload_mb: 50,
+            organisation: None,
         }
     }
 }
@@ -191,6 +194,7 @@ const KNOWN: &[&str] = &[
     "server.time_zone",
     "server.language",
     "server.max_upload_mb",
+    "server.organisation",
     "database.url",
     "database.password",
     "database.password_file",

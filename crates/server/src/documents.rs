@@ -28,3 +28,11 @@ pub fn document_refusal(field: &'static str, error: &ReadError) -> Refusal {
         other => refusal.with("detail", other),
     }
 }
+
+/// The stable snake_case word of a plain enum, as its serde form writes it.
+pub fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}

@@ -13,7 +13,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
 use rust_embed::RustEmbed;
 use sha2::{Digest as _, Sha256};
 
@@ -105,6 +105,17 @@ struct ErrorPage<'a> {
     message: &'a str,
     fix: &'a str,
     number: &'a str,
+}
+
+/// A cookie of this site that scripts cannot read; `Secure` where the site is.
+pub fn cookie(app: &App, name: &'static str, value: String, seconds: i64, same_site: SameSite) -> Cookie<'static> {
+    Cookie::build((name, value))
+        .path("/")
+        .http_only(true)
+        .secure(app.public_url().starts_with("https://"))
+        .same_site(same_site)
+        .max_age(time::Duration::seconds(seconds))
+        .build()
 }
 
 /// An error as a page of its own.

@@ -86,8 +86,12 @@ impl Pool {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(connection);
         } else if usable {
-            // The relay has already accepted the mail; how it says goodbye does not matter.
-            let _ = timeout(Duration::from_secs(1), connection.smtp.quit()).await;
+            // The outcome is known; saying goodbye must not delay it.
+            tokio::spawn(async move {
+                timeout(Duration::from_secs(1), connection.smtp.quit())
+                    .await
+                    .is_ok()
+            });
         }
         outcome
     }

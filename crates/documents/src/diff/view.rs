@@ -109,65 +109,41 @@ impl Diff {
     /// The changed clauses one below the other, each with the clause before and after it.
     pub fn html(&self, labels: &DiffLabels) -> String {
         let view = View { labels };
-        let mut out = String::from("<div class=\"diff\">\n");
-        for row in rows(&self.changes) {
-            match row {
-                Row::Clause(change) => out.push_str(&view.inline(change)),
-                Row::Renumbered(run) => out.push_str(&format!(
-                    "<div class=\"change renumbered\">{}</div>\n",
-                    view.renumbered(run)
-                )),
-                Row::Omitted(count) => out.push_str(&view.omitted(count)),
-            }
-        }
-        if self
-            .changes
+        let mut rows: Vec<String> = rows(&self.changes)
             .iter()
-            .all(|change| change.kind == ChangeKind::Unchanged)
-        {
-            out.push_str(&format!("<p>{}</p>\n", escape(&labels.no_changes)));
+            .map(|row| view.inline_row(row))
+            .collect();
+        if self.is_empty() {
+            rows.push(format!("<p>{}</p>\n", escape(&labels.no_changes)));
         }
-        out.push_str("</div>\n");
-        sanitise::outgoing(&out)
+        sanitise::outgoing(&format!("<div class=\"diff\">\n{}</div>\n", rows.concat()))
     }
 
     /// The same as a table: before on the left, after on the right.
     pub fn side_by_side_html(&self, labels: &DiffLabels) -> String {
         let view = View { labels };
-        let mut out = format!(
-            "<div class=\"table\" role=\"region\" tabindex=\"0\"><table class=\"diff\">\n<thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead>\n<tbody>\n",
-            escape(&labels.old_version),
-            escape(&labels.new_version)
-        );
-        for row in rows(&self.changes) {
-            match row {
-                Row::Clause(change) => out.push_str(&view.beside(change)),
-                Row::Renumbered(run) => {
-                    out.push_str(&format!(
-                        "<tr class=\"renumbered\"><td colspan=\"2\">{}</td></tr>\n",
-                        view.renumbered(run)
-                    ));
-                }
-                Row::Omitted(count) => {
-                    out.push_str(&format!(
-                        "<tr class=\"omitted\"><td colspan=\"2\">{}</td></tr>\n",
-                        view.omitted_words(count)
-                    ));
-                }
-            }
+        let mut rows: Vec<String> = rows(&self.changes)
+            .iter()
+            .map(|row| view.table_row(row))
+            .collect();
+        if self.is_empty() {
+            rows.push(wide_row("unchanged", &escape(&labels.no_changes)));
         }
-        if self
-            .changes
+        let head = |words: &str| format!("<th scope=\"col\">{}</th>", escape(words));
+        sanitise::outgoing(&format!(
+            "<div class=\"table\" role=\"region\" tabindex=\"0\"><table class=\"diff\">\n\
+             <thead><tr>{}{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
+            head(&labels.old_version),
+            head(&labels.new_version),
+            rows.concat()
+        ))
+    }
+
+    /// Whether both versions are the same.
+    pub fn is_empty(&self) -> bool {
+        self.changes
             .iter()
             .all(|change| change.kind == ChangeKind::Unchanged)
-        {
-            out.push_str(&format!(
-                "<tr><td colspan=\"2\">{}</td></tr>\n",
-                escape(&labels.no_changes)
-            ));
-        }
-        out.push_str("</tbody></table></div>\n");
-        sanitise::outgoing(&out)
     }
 }
 
@@ -218,6 +194,27 @@ struct View<'l> {
 }
 
 impl View<'_> {
+    fn inline_row(&self, row: &Row<'_>) -> String {
+        match row {
+            Row::Clause(change) => self.inline(change),
+            Row::Renumbered(run) => {
+                format!(
+                    "<div class=\"change renumbered\">{}</div>\n",
+                    self.renumbered(run)
+                )
+            }
+            Row::Omitted(count) => format!("<p class=\"omitted\">{}</p>\n", self.omitted(*count)),
+        }
+    }
+
+    fn table_row(&self, row: &Row<'_>) -> String {
+        match row {
+            Row::Clause(change) => self.beside(change),
+            Row::Renumbered(run) => wide_row("renumbered", &self.renumbered(run)),
+            Row::Omitted(count) => wide_row("omitted", &self.omitted(*count)),
+        }
+    }
+
     fn inline(&self, change: &Change) -> String {
         let class = class(change.kind);
         if change.kind == ChangeKind::Unchanged {
@@ -363,12 +360,12 @@ impl View<'_> {
     }
 
     fn omitted(&self, count: usize) -> String {
-        format!("<p class=\"omitted\">{}</p>\n", self.omitted_words(count))
-    }
-
-    fn omitted_words(&self, count: usize) -> String {
         escape(&self.labels.omitted.replace("{}", &count.to_string()))
     }
+}
+
+fn wide_row(class: &str, html: &str) -> String {
+    format!("<tr class=\"{class}\"><td colspan=\"2\">{html}</td></tr>\n")
 }
 
 fn class(kind: ChangeKind) -> &'static str {

@@ -126,7 +126,7 @@ impl Edits {
     fn keep(&mut self, text: &str) {
         match self.pieces.last_mut() {
             Some(piece) if piece.del.is_empty() && piece.ins.is_empty() => {
-                piece.same.push_str(text)
+                piece.same.push_str(text);
             }
             _ => self.pieces.push(Piece {
                 same: text.to_owned(),

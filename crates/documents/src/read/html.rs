@@ -477,20 +477,21 @@ fn inline_element(element: &Element, report: &mut Report) -> Option<Inline> {
             report.pictures += 1;
             picture(element.attribute.as_deref().unwrap_or_default())
         }
-        "a" => match element
-            .attribute
-            .as_deref()
-            .filter(|href| sanitise::is_allowed_target(href))
-        {
-            Some(href) => Inline::Link {
-                href: href.to_owned(),
-                inlines: inner,
-            },
-            None => {
+        "a" => {
+            if let Some(href) = element
+                .attribute
+                .as_deref()
+                .filter(|href| sanitise::is_allowed_target(href))
+            {
+                Inline::Link {
+                    href: href.to_owned(),
+                    inlines: inner,
+                }
+            } else {
                 report.links += 1;
                 grouped(inner)?
             }
-        },
+        }
         _ => grouped(inner)?,
     })
 }

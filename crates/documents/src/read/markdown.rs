@@ -76,7 +76,7 @@ fn container_depth(line: &str) -> usize {
             '\t' => blanks += 4,
             '>' => depth += 1,
             '-' | '*' | '+' | '.' | ')' if chars.peek().is_none_or(|next| next.is_whitespace()) => {
-                depth += 1
+                depth += 1;
             }
             '0'..='9' => {}
             _ => break,
@@ -172,7 +172,7 @@ impl Reader<'_> {
                 });
             }
             NodeValue::HtmlBlock(raw) => {
-                out.extend(html::blocks(&raw.literal, self.limits, &mut self.report)?)
+                out.extend(html::blocks(&raw.literal, self.limits, &mut self.report)?);
             }
             NodeValue::Table(_) => out.push(Block::Table(self.table(node)?)),
             NodeValue::ThematicBreak => out.push(Block::Rule),

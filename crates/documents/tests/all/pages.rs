@@ -21,27 +21,25 @@ const PAYLOADS: [&str; 12] = [
 
 fn assert_harmless(html: &str) {
     let lower = html.to_lowercase();
-    for sign in [
-        "<script",
-        "<img",
-        "<svg",
-        "<iframe",
-        "<style",
-        "<meta",
-        "style=",
-        "src=",
-        "javascript:",
-        "data:text",
-    ] {
-        assert!(!lower.contains(sign), "{sign} in {html}");
-    }
-    // An attribute called on… inside a tag.
     for tag in lower
         .split('<')
         .skip(1)
         .filter_map(|rest| rest.split('>').next())
     {
-        assert!(!tag.contains(" on"), "{tag}");
+        for sign in [
+            "script",
+            "img",
+            "svg",
+            "iframe",
+            "style",
+            "meta",
+            "src=",
+            "javascript:",
+            "data:",
+            " on",
+        ] {
+            assert!(!tag.contains(sign), "{sign} in {tag}");
+        }
     }
 }
 

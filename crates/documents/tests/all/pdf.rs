@@ -1,6 +1,6 @@
 //! PDF files, as a word processor writes them. The fixtures are invented texts exported by LibreOffice.
 
-use yuezhi_documents::{ReadError, WarningCode};
+use yuezhi_documents::{Clause, ReadError, WarningCode};
 
 use crate::support::{bare, joined, lines, open, refusal};
 
@@ -9,7 +9,13 @@ fn a_chinese_pdf_gives_the_same_clauses_as_its_docx() {
     let pdf = open("travel.pdf", include_bytes!("../fixtures/travel.pdf"));
     let docx = open("travel.docx", include_bytes!("../fixtures/travel.docx"));
     assert_eq!(pdf.title.as_deref(), Some("差旅费管理办法"));
-    assert_eq!(lines(&pdf.clauses()), lines(&docx.clauses()));
+    let told = |clauses: &[Clause]| {
+        lines(clauses)
+            .iter()
+            .map(|line| bare(line))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(&pdf.clauses()), told(&docx.clauses()));
     assert_eq!(bare(&joined(&pdf.clauses())), bare(&pdf.text()));
 }
 
@@ -100,11 +106,7 @@ fn running_heads_and_page_numbers_are_left_out() {
                 700,
                 format!("Rule number {} is to be read by everybody who works", n * 7),
             ),
-            (
-                50,
-                688,
-                "in the office and by everybody who works at home.".to_owned(),
-            ),
+            (50, 688, "in the office and at home.".to_owned()),
             (280, 30, format!("Page {n} of 4")),
         ]
     };
@@ -122,7 +124,7 @@ fn running_heads_and_page_numbers_are_left_out() {
     assert_eq!(told.len(), 4, "{told:#?}");
     assert_eq!(
         told[1],
-        "Rule number 14 is to be read by everybody who works in the office and by everybody who works at home."
+        "Rule number 14 is to be read by everybody who works in the office and at home."
     );
 }
 

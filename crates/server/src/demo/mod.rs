@@ -193,6 +193,10 @@ fn configuration(
             listen: address.to_string(),
             public_url: Some(format!("http://{address}")),
             language: options.language.as_str().to_owned(),
+            organisation: Some(match options.language {
+                crate::texts::Language::ZhCn => company.name.to_owned(),
+                crate::texts::Language::En => company.english_name.to_owned(),
+            }),
             ..ServerConfig::default()
         },
         database: DatabaseConfig { url: format!("sqlite:{}", options.data.join("yuezhi.sqlite").display()), ..DatabaseConfig::default() },

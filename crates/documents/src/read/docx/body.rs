@@ -223,16 +223,15 @@ impl<'a> Body<'a> {
         let mut inlines = Vec::new();
         self.runs(element, depth, &mut inlines)?;
         let target = element.attribute("id").and_then(|id| self.links.get(id));
-        match target.filter(|href| sanitise::is_allowed_target(href)) {
-            Some(href) => out.push(Inline::Link {
+        if let Some(href) = target.filter(|href| sanitise::is_allowed_target(href)) {
+            out.push(Inline::Link {
                 href: href.clone(),
                 inlines,
-            }),
-            None => {
-                // An anchor alone is a link inside the document.
-                self.noticed.links += usize::from(target.is_some());
-                out.extend(inlines);
-            }
+            });
+        } else {
+            // An anchor alone is a link inside the document.
+            self.noticed.links += usize::from(target.is_some());
+            out.extend(inlines);
         }
         Ok(())
     }
@@ -478,9 +477,9 @@ fn add_run(out: &mut Vec<Inline>, inlines: Vec<Inline>) {
     for inline in inlines {
         match (out.last_mut(), inline) {
             (Some(Inline::Text(before)), Inline::Text(after)) => before.push_str(&after),
-            (Some(Inline::Strong(before)), Inline::Strong(after)) => add_run(before, after),
-            (Some(Inline::Emphasis(before)), Inline::Emphasis(after)) => add_run(before, after),
-            (Some(Inline::Strike(before)), Inline::Strike(after)) => add_run(before, after),
+            (Some(Inline::Strong(before)), Inline::Strong(after))
+            | (Some(Inline::Emphasis(before)), Inline::Emphasis(after))
+            | (Some(Inline::Strike(before)), Inline::Strike(after)) => add_run(before, after),
             (_, other) => out.push(other),
         }
     }

@@ -114,10 +114,10 @@ impl Numbering {
         }
         counters[level] =
             Some(counters[level].map_or(this.start, |number| number.saturating_add(1)));
-        for n in level + 1..LEVELS {
+        for (n, counter) in counters.iter_mut().enumerate().skip(level + 1) {
             let deeper = own.get(&n).or_else(|| base.get(n));
             if deeper.and_then(|l| l.restart).is_none_or(|by| by > level) {
-                counters[n] = None;
+                *counter = None;
             }
         }
         Some(mark(&levels, counters))

@@ -10,9 +10,11 @@ use crate::paragraphs::Line;
 
 #[derive(Debug, Default)]
 pub(super) struct Glyphs {
-    glyphs: Vec<Glyph>,
+    placed: Vec<Glyph>,
     /// Characters whose font does not say what they are.
     pub(super) unreadable: usize,
+    /// Lower edge and height of the page.
+    page: (f64, f64),
 }
 
 #[derive(Debug)]
@@ -24,11 +26,12 @@ struct Glyph {
     size: f64,
 }
 
-/// A line with its height on the page; `y` grows upwards.
+/// A line with its place on the page; `y` grows upwards, `height` is 0 at the foot and 1 at the head.
 #[derive(Debug, Clone)]
 pub(super) struct PlacedLine {
     pub(super) line: Line,
     pub(super) y: f64,
+    pub(super) height: f64,
 }
 
 /// Far more than a page of six-point type holds.
@@ -38,7 +41,7 @@ impl Glyphs {
     pub(super) fn lines(&self) -> Vec<PlacedLine> {
         let mut lines: Vec<PlacedLine> = Vec::new();
         let mut last: Option<&Glyph> = None;
-        for glyph in &self.glyphs {
+        for glyph in &self.placed {
             let same_line = last.is_some_and(|before| continues(before, glyph));
             match lines.last_mut().filter(|_| same_line) {
                 Some(current) => {
@@ -61,6 +64,7 @@ impl Glyphs {
                 None => lines.push(PlacedLine {
                     line: begin(glyph),
                     y: glyph.y,
+                    height: self.height(glyph.y),
                 }),
             }
             last = Some(glyph);
@@ -70,6 +74,14 @@ impl Glyphs {
         }
         lines.retain(|placed| !placed.line.text.is_empty());
         lines
+    }
+}
+
+impl Glyphs {
+    /// A page without a sensible size has no edges: everything is in its middle.
+    fn height(&self, y: f64) -> f64 {
+        let (foot, size) = self.page;
+        if size > 1.0 { (y - foot) / size } else { 0.5 }
     }
 }
 
@@ -119,9 +131,10 @@ impl OutputDev for Glyphs {
     fn begin_page(
         &mut self,
         _: u32,
-        _: &MediaBox,
+        sheet: &MediaBox,
         _: Option<(f64, f64, f64, f64)>,
     ) -> Result<(), OutputError> {
+        self.page = (sheet.lly, sheet.ury - sheet.lly);
         Ok(())
     }
 
@@ -146,7 +159,7 @@ impl OutputDev for Glyphs {
             self.unreadable += 1;
             return Ok(());
         }
-        if self.glyphs.len() >= MAX_GLYPHS {
+        if self.placed.len() >= MAX_GLYPHS {
             return Err(OutputError::FormatError(std::fmt::Error));
         }
         let scale = (place.m11 * place.m22 - place.m12 * place.m21).abs().sqrt();
@@ -159,7 +172,7 @@ impl OutputDev for Glyphs {
             width: finite(width * size),
             size,
         };
-        self.glyphs.push(glyph);
+        self.placed.push(glyph);
         Ok(())
     }
 

@@ -75,16 +75,16 @@ pub(super) fn merge(pages: &[Vec<PlacedLine>]) -> Vec<Line> {
     lines
 }
 
-/// The positions of the highest and the lowest lines.
+/// The positions of the highest and the lowest lines, as far as they are in the margins.
 fn edges(page: &[PlacedLine]) -> Vec<usize> {
+    const MARGIN: f64 = 0.12;
     let mut by_height: Vec<usize> = (0..page.len()).collect();
     by_height.sort_by(|a, b| page[*b].y.total_cmp(&page[*a].y));
-    let mut edges: Vec<usize> = by_height
-        .iter()
-        .take(EDGE)
-        .chain(by_height.iter().rev().take(EDGE))
-        .copied()
-        .collect();
+    let in_head = |at: &&usize| page[**at].height > 1.0 - MARGIN;
+    let in_foot = |at: &&usize| page[**at].height < MARGIN;
+    let heads = by_height.iter().take(EDGE).filter(in_head);
+    let feet = by_height.iter().rev().take(EDGE).filter(in_foot);
+    let mut edges: Vec<usize> = heads.chain(feet).copied().collect();
     edges.sort_unstable();
     edges.dedup();
     edges

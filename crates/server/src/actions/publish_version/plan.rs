@@ -208,7 +208,7 @@ fn warnings(settled: &Settled, deliveries: &[PlannedDelivery]) -> Vec<Refusal> {
         warnings.push(Refusal::invalid("channels", "some_without_address").with("n", lost));
     }
     for warning in &settled.document.warnings {
-        let warning = Refusal::invalid("file", format!("reading_{}", warning.code.as_str()))
+        let warning = Refusal::invalid("file", format!("reading_{}", crate::documents::word(&warning.code)))
             .with("count", warning.count)
             .with("detail", &warning.detail);
         warnings.push(warning);

@@ -1,0 +1,220 @@
+//! The employees' sign-in page: through DingTalk, or by a link in a mail.
+//!
+//! A sign-in link shows a page with one button, because mail scanners fetch links and must not use them up.
+
+use askama::Template;
+use axum::{
+    Form,
+    extract::{Query, State},
+    http::{HeaderMap, header},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+
+use super::who;
+use crate::{
+    actions::{Refusal, RefusalKind, sign_in},
+    app::App,
+    pages::{self, Reader, asset},
+    refusal::ActionError,
+    texts::{Texts, parse_language},
+};
+
+/// Binds the way back from DingTalk to this browser.
+const NONCE_COOKIE: &str = "yuezhi_dingtalk";
+
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct NextQuery {
+    pub next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "my/sign_in.html")]
+struct SignInPage {
+    t: Texts,
+    now_ms: i64,
+    organisation: String,
+    next: String,
+    who: String,
+    error: String,
+    by_dingtalk: bool,
+    by_mail: bool,
+}
+
+impl SignInPage {
+    fn new(app: &App, texts: Texts, next: Option<&str>) -> Self {
+        Self {
+            t: texts,
+            now_ms: app.now().0,
+            organisation: app.organisation().to_owned(),
+            next: who::local_path(next),
+            who: String::new(),
+            error: String::new(),
+            by_dingtalk: app.channels().dingtalk_login().is_some(),
+            by_mail: app.channels().mail().is_some(),
+        }
+    }
+}
+
+pub async fn form(State(app): State<App>, reader: Reader, headers: HeaderMap, Query(query): Query<NextQuery>) -> Response {
+    match who::session(&app, &headers).await {
+        Ok(Some(_)) => Redirect::to(&who::local_path(query.next.as_deref())).into_response(),
+        Ok(None) => pages::page(reader.texts, &SignInPage::new(&app, reader.texts, query.next.as_deref())),
+        Err(error) => pages::error_page(reader.texts, &error),
+    }
+}
+
+#[derive(Debug, serde::Deserialize)]
+pub struct LinkForm {
+    #[serde(default)]
+    pub who: String,
+    pub next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "my/sent.html")]
+struct SentPage {
+    t: Texts,
+    now_ms: i64,
+    organisation: String,
+    next: String,
+}
+
+pub async fn request_link(State(app): State<App>, reader: Reader, Form(form): Form<LinkForm>) -> Response {
+    let next = who::local_path(form.next.as_deref());
+    match sign_in::request_link(&app, &form.who, &next).await {
+        Ok(()) => {
+            let page = SentPage { t: reader.texts, now_ms: app.now().0, organisation: app.organisation().to_owned(), next };
+            pages::page(reader.texts, &page)
+        }
+        Err(ActionError::Refused(refusal)) => {
+            let page = SignInPage {
+                who: form.who,
+                error: refusal.sentence(reader.texts),
+                ..SignInPage::new(&app, reader.texts, Some(&next))
+            };
+            let mut response = pages::page(reader.texts, &page);
+            *response.status_mut() = pages::status_of(refusal.kind);
+            response
+        }
+        Err(error) => pages::error_page(reader.texts, &error),
+    }
+}
+
+#[derive(Debug, serde::Deserialize)]
+pub struct UseLink {
+    #[serde(default)]
+    pub k: String,
+    pub next: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "my/link.html")]
+struct LinkPage {
+    t: Texts,
+    now_ms: i64,
+    organisation: String,
+    k: String,
+    next: String,
+}
+
+pub async fn link(State(app): State<App>, reader: Reader, Query(query): Query<UseLink>) -> Response {
+    let page = LinkPage {
+        t: reader.texts,
+        now_ms: app.now().0,
+        organisation: app.organisation().to_owned(),
+        k: query.k,
+        next: who::local_path(query.next.as_deref()),
+    };
+    pages::page(reader.texts, &page)
+}
+
+pub async fn use_link(State(app): State<App>, reader: Reader, headers: HeaderMap, jar: CookieJar, Form(form): Form<UseLink>) -> Response {
+    match sign_in::by_link(&app, &form.k, user_agent(&headers)).await {
+        Ok(cookie) => {
+            let jar = jar.add(who::session_cookie(&app, cookie.0));
+            (jar, Redirect::to(&who::local_path(form.next.as_deref()))).into_response()
+        }
+        Err(error) => pages::error_page(reader.texts, &error),
+    }
+}
+
+/// Off to DingTalk's page; the nonce and the way on travel in a cookie of ten minutes.
+pub async fn dingtalk(State(app): State<App>, reader: Reader, jar: CookieJar, Query(query): Query<NextQuery>) -> Response {
+    match sign_in::dingtalk_sign_in_url(&app) {
+        Ok((url, nonce)) => {
+            let value = format!("{nonce} {}", who::local_path(query.next.as_deref()));
+            let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+            let cookie = pages::cookie(&app, NONCE_COOKIE, value, 600, SameSite::Lax);
+            (jar.add(cookie), Redirect::to(url.as_str())).into_response()
+        }
+        Err(error) => pages::error_page(reader.texts, &error),
+    }
+}
+
+/// What DingTalk sends back; it names the code `code` and `authCode`.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct ReturnQuery {
+    pub code: Option<String>,
+    #[serde(rename = "authCode")]
+    pub auth_code: Option<String>,
+    #[serde(default)]
+    pub state: String,
+}
+
+pub async fn dingtalk_return(
+    State(app): State<App>,
+    reader: Reader,
+    headers: HeaderMap,
+    jar: CookieJar,
+    Query(query): Query<ReturnQuery>,
+) -> Response {
+    let kept = jar.get(NONCE_COOKIE).map(|cookie| {
+        url::form_urlencoded::parse(format!("v={}", cookie.value()).as_bytes()).next().map(|(_, v)| v.into_owned()).unwrap_or_default()
+    });
+    let (nonce, next) = kept
+        .as_deref()
+        .and_then(|kept| kept.split_once(' '))
+        .map_or((None, None), |(nonce, next)| (nonce.parse().ok(), Some(next.to_owned())));
+    let Some(code) = query.auth_code.or(query.code) else {
+        let refusal = Refusal::new(RefusalKind::SignInNeeded, "sign_in_elsewhere");
+        return pages::error_page(reader.texts, &refusal.into());
+    };
+    let back = sign_in::DingTalkReturn { auth_code: &code, state: &query.state, nonce };
+    match sign_in::by_dingtalk(&app, back, user_agent(&headers)).await {
+        Ok(cookie) => {
+            let jar = jar.remove(Cookie::build(NONCE_COOKIE).path("/")).add(who::session_cookie(&app, cookie.0));
+            (jar, Redirect::to(&who::local_path(next.as_deref()))).into_response()
+        }
+        Err(error) => pages::error_page(reader.texts, &error),
+    }
+}
+
+pub async fn sign_out(State(app): State<App>, reader: Reader, jar: CookieJar) -> Response {
+    if let Some(cookie) = jar.get(who::COOKIE)
+        && let Err(error) = sign_in::sign_out(&app, cookie.value()).await
+    {
+        return pages::error_page(reader.texts, &error);
+    }
+    (jar.remove(Cookie::build(who::COOKIE).path("/")), Redirect::to("/my/sign-in")).into_response()
+}
+
+#[derive(Debug, serde::Deserialize)]
+pub struct LanguageForm {
+    pub language: String,
+    pub next: Option<String>,
+}
+
+/// Chooses the language of this browser.
+pub async fn language(State(app): State<App>, jar: CookieJar, Form(form): Form<LanguageForm>) -> Response {
+    let next = who::local_path(form.next.as_deref());
+    let jar = match parse_language(&form.language) {
+        Some(language) => jar.add(pages::cookie(&app, pages::LANGUAGE_COOKIE, language.as_str().to_owned(), 365 * 24 * 3600, SameSite::Lax)),
+        None => jar,
+    };
+    (jar, Redirect::to(&next)).into_response()
+}
+
+fn user_agent(headers: &HeaderMap) -> &str {
+    headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default()
+}
