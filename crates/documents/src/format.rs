@@ -28,7 +28,7 @@ impl Format {
         if find(head, b"%PDF-").is_some() {
             return Ok(Self::Pdf);
         }
-        if head.starts_with(b"PK") {
+        if is_zip(head) {
             return detect_zip(bytes);
         }
         if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]) {
@@ -66,6 +66,11 @@ pub(crate) fn extension(file_name: &str) -> String {
     name.rsplit_once('.')
         .map(|(_, extension)| extension.to_lowercase())
         .unwrap_or_default()
+}
+
+/// Local file header or, for an empty archive, the end record (APPNOTE 4.3).
+pub(crate) fn is_zip(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"PK\x05\x06")
 }
 
 fn detect_zip(bytes: &[u8]) -> Result<Format, ReadError> {
@@ -173,6 +178,10 @@ mod tests {
         );
         assert_eq!(Format::detect("README", b"# Title"), Ok(Format::Markdown));
         assert_eq!(Format::detect("notes.txt", b"BMW cars"), Ok(Format::Text));
+        assert_eq!(
+            Format::detect("notes.txt", b"PK exam dates"),
+            Ok(Format::Text)
+        );
     }
 
     #[test]

@@ -20,13 +20,19 @@ pub struct FrontMatter {
     pub owner: Option<String>,
     /// Audience rule as written; the entries of a list are joined by `, `.
     pub audience: Option<String>,
-    /// `inform`, `read`, `confirm` or `quiz`.
+    /// `inform`, `read` or `confirm`.
     pub require: Option<String>,
     /// As written: `7d`, `2026-12-31`.
     pub due: Option<String>,
     pub channels: Vec<String>,
     /// `major` or `minor`.
     pub change: Option<String>,
+    /// What people see as the version: `3.0`.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// The reminder plan as written; the entries of a list are joined by `, `.
+    #[serde(default)]
+    pub remind: Option<String>,
     /// What changed, in a sentence.
     pub summary: Option<String>,
     /// `YYYY-MM-DD`.
@@ -131,6 +137,8 @@ fn read_keys(mapping: &serde_yaml_ng::Mapping, yaml: &str) -> Result<FrontMatter
                     .map_err(refuse)?;
             }
             "language" | "lang" | "语言" => read.language = text()?,
+            "version" | "版本" | "版本号" => read.version = text()?,
+            "remind" | "reminders" | "提醒" | "提醒计划" => read.remind = joined(value),
             "tags" | "标签" => read.tags = many(value),
             _ => read.unknown.push(name),
         }
@@ -138,11 +146,10 @@ fn read_keys(mapping: &serde_yaml_ng::Mapping, yaml: &str) -> Result<FrontMatter
     Ok(read)
 }
 
-const REQUIREMENTS: [(&str, &[&str]); 4] = [
+const REQUIREMENTS: [(&str, &[&str]); 3] = [
     ("inform", &["inform", "告知", "知悉", "通知"]),
     ("read", &["read", "阅读", "已读"]),
     ("confirm", &["confirm", "确认", "签收", "确认签收"]),
-    ("quiz", &["quiz", "测验", "考试", "答题"]),
 ];
 const CHANGES: [(&str, &[&str]); 2] = [
     ("major", &["major", "重大", "重大修订", "修订"]),

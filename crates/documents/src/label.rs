@@ -182,15 +182,20 @@ fn is_letter_label(text: &str) -> bool {
         || (text.len() <= 4 && text.chars().all(|c| matches!(c, 'i' | 'v' | 'x')))
 }
 
-/// a) and iv) at the start of a line
+/// a) and iv) at the start of a line; a. if a space follows (e.g. has none).
 fn lettered(text: &str) -> Option<Label<'_>> {
     let letters: String = text
         .chars()
         .take_while(char::is_ascii_lowercase)
         .take(5)
         .collect();
-    let after = text.chars().nth(letters.len())?;
-    (is_letter_label(&letters) && matches!(after, ')' | '）'))
+    let mut after = text.chars().skip(letters.len());
+    let closed = match after.next()? {
+        ')' | '）' => true,
+        '.' => after.next().is_some_and(is_space),
+        _ => false,
+    };
+    (closed && is_letter_label(&letters))
         .then(|| cut(text, letters.len() + 1, LabelKind::Letter))
         .flatten()
 }
@@ -309,6 +314,7 @@ mod tests {
             ("②目的", "②"),
             ("(a) travel", "(a)"),
             ("iv) travel", "iv)"),
+            ("b. travel", "b."),
         ] {
             assert_eq!(printed_label(text).as_deref(), Some(expected), "{text}");
         }
@@ -328,6 +334,7 @@ mod tests {
             "一、二、三季度",
             "10 days of leave",
             "a person",
+            "e.g. a person",
         ] {
             assert_eq!(printed_label(text), None, "{text}");
         }

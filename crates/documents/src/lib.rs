@@ -17,6 +17,7 @@ mod inlines;
 mod isolate;
 mod label;
 mod limits;
+mod nesting;
 mod numerals;
 mod paragraphs;
 mod read;
@@ -41,6 +42,7 @@ pub use limits::Limits;
 pub fn read(file_name: &str, bytes: &[u8], limits: &Limits) -> Result<Document, ReadError> {
     check_size(bytes, limits)?;
     let format = Format::detect(file_name, bytes)?;
+    check_text_size(format, bytes, limits)?;
     let mut document = isolate::isolated(format, || match format {
         Format::Markdown => read::markdown::read(bytes, limits),
         Format::Text => read::text::read(bytes),
@@ -56,10 +58,7 @@ pub fn read(file_name: &str, bytes: &[u8], limits: &Limits) -> Result<Document, 
         return Err(ReadError::NoText);
     }
     if text.chars().count() > limits.max_text_chars {
-        return Err(ReadError::too_complex(format!(
-            "its text is longer than {} characters",
-            limits.max_text_chars
-        )));
+        return Err(too_long(limits));
     }
     Ok(document)
 }
@@ -77,6 +76,23 @@ fn check_size(bytes: &[u8], limits: &Limits) -> Result<(), ReadError> {
     } else {
         Ok(())
     }
+}
+
+/// A file that is all text cannot be much larger than its text; no parser should see one that is.
+fn check_text_size(format: Format, bytes: &[u8], limits: &Limits) -> Result<(), ReadError> {
+    const MAX_BYTES_PER_CHAR: usize = 4;
+    let is_text = matches!(format, Format::Markdown | Format::Text | Format::Html);
+    if is_text && bytes.len() > limits.max_text_chars.saturating_mul(MAX_BYTES_PER_CHAR) {
+        return Err(too_long(limits));
+    }
+    Ok(())
+}
+
+fn too_long(limits: &Limits) -> ReadError {
+    ReadError::too_complex(format!(
+        "its text is longer than {} characters",
+        limits.max_text_chars
+    ))
 }
 
 /// The front matter's title, else the first heading of the text, else what the file says about itself.

@@ -4,7 +4,7 @@
 //! Invariant: only white space is lost. Weakness: judged by line length, indent and labels; a wrapped
 //! line that is full to the margin and ends in a full stop may be joined with the next paragraph.
 
-use crate::document::{Block, Document, Inline, plain};
+use crate::document::{Block, Document, Inline, List, ListItem, plain};
 use crate::inlines::space_between;
 use crate::label::{self, LabelKind};
 
@@ -39,12 +39,15 @@ impl Line {
     }
 }
 
-/// Paragraphs of consecutive lines. A line without text ends a paragraph.
+/// Paragraphs of consecutive lines. A line without text ends a paragraph; a short one in larger type is
+/// a heading.
 pub(crate) fn join(lines: &[Line]) -> Vec<Block> {
     let margin = right_margin(lines);
     let body_left = usual_left(lines);
+    let sizes = heading_sizes(lines);
     let mut blocks: Vec<Block> = Vec::new();
     let mut current = String::new();
+    let mut first_em = 0.0;
     let mut previous: Option<&Line> = None;
     for line in lines {
         if line.text.is_empty() {
@@ -56,12 +59,13 @@ pub(crate) fn join(lines: &[Line]) -> Vec<Block> {
             Some(before) => line.starts || starts_paragraph(before, line, margin, body_left),
         };
         if starts {
-            push_paragraph(&mut current, &mut blocks);
+            push_paragraph(&mut current, first_em, &sizes, &mut blocks);
+            first_em = line.em;
         }
         append(&mut current, &line.text);
         previous = Some(line);
     }
-    push_paragraph(&mut current, &mut blocks);
+    push_paragraph(&mut current, first_em, &sizes, &mut blocks);
     blocks
 }
 
@@ -136,6 +140,10 @@ fn starts_paragraph(before: &Line, line: &Line, margin: f64, body_left: f64) -> 
     {
         return true;
     }
+    // What follows a bullet hangs below its text, not left of the bullet.
+    if is_bullet(&before.text) && line.left < before.left - line.em * 0.5 {
+        return true;
+    }
     let is_han = line.text.chars().any(label::is_han);
     // Chinese sets to the full width; English leaves room for the next word.
     let first_word = line
@@ -208,12 +216,72 @@ fn append(paragraph: &mut String, text: &str) {
     paragraph.push_str(text);
 }
 
-fn push_paragraph(text: &mut String, blocks: &mut Vec<Block>) {
-    if !text.is_empty() {
-        blocks.push(Block::Paragraph {
-            inlines: vec![Inline::Text(std::mem::take(text))],
-        });
+fn push_paragraph(text: &mut String, em: f64, sizes: &[i64], blocks: &mut Vec<Block>) {
+    if text.is_empty() {
+        return;
     }
+    if let Some(words) = text.strip_prefix("• ") {
+        push_bullet(words.to_owned(), blocks);
+        text.clear();
+        return;
+    }
+    let level = sizes
+        .iter()
+        .position(|size| *size == size_class(em))
+        .filter(|_| is_title(text));
+    let inlines = vec![Inline::Text(std::mem::take(text))];
+    blocks.push(match level {
+        Some(larger) => Block::Heading {
+            level: u8::try_from(larger + 1).unwrap_or(6).min(6),
+            inlines,
+        },
+        None => Block::Paragraph { inlines },
+    });
+}
+
+fn push_bullet(words: String, blocks: &mut Vec<Block>) {
+    let item = ListItem {
+        blocks: vec![Block::Paragraph {
+            inlines: vec![Inline::Text(words)],
+        }],
+    };
+    match blocks.last_mut() {
+        Some(Block::List(list)) => list.items.push(item),
+        _ => blocks.push(Block::List(List {
+            start: None,
+            marker: '.',
+            items: vec![item],
+        })),
+    }
+}
+
+/// The type sizes clearly larger than the usual one, largest first.
+fn heading_sizes(lines: &[Line]) -> Vec<i64> {
+    let mut by_size: Vec<(f64, usize)> = lines
+        .iter()
+        .map(|l| (l.em, l.text.chars().count()))
+        .collect();
+    by_size.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half: usize = by_size.iter().map(|(_, chars)| chars).sum::<usize>() / 2;
+    let mut seen = 0;
+    let usual = by_size.iter().find(|(_, chars)| {
+        seen += chars;
+        seen > half
+    });
+    let usual = usual.map_or(0.0, |(em, _)| *em);
+    let mut sizes: Vec<i64> = by_size
+        .iter()
+        .filter(|(em, _)| *em > usual * 1.15)
+        .map(|(em, _)| size_class(*em))
+        .collect();
+    sizes.dedup();
+    sizes.reverse();
+    sizes
+}
+
+/// Half points: sizes that differ less are the same.
+fn size_class(em: f64) -> i64 {
+    (em * 2.0).round() as i64
 }
 
 #[cfg(test)]
@@ -235,6 +303,37 @@ mod tests {
     fn a_paragraph_per_line_stays_a_paragraph_per_line() {
         let text = "差旅费管理办法\n第一条 为了规范差旅费的管理，制定本办法。\n第二条 本办法适用于全体员工。\n（一）正式员工；\n（二）实习生。";
         assert_eq!(joined(text), text.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn larger_type_is_a_heading_and_a_bullet_an_item() {
+        let line = |text: &str, em: f64| Line {
+            em,
+            starts: true,
+            ..Line::of_text(text)
+        };
+        let blocks = join(&[
+            line("Handbook", 9.0),
+            line("Leave", 6.0),
+            line(
+                "Everybody has twenty days of leave in a year, and eleven holidays.",
+                4.0,
+            ),
+            line("• ask early", 4.0),
+            line("• tell the team", 4.0),
+        ]);
+        let levels: Vec<Option<u8>> = blocks
+            .iter()
+            .map(|block| {
+                if let Block::Heading { level, .. } = block {
+                    Some(*level)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        assert_eq!(levels, [Some(1), Some(2), None, None]);
+        assert!(matches!(&blocks[3], Block::List(list) if list.items.len() == 2));
     }
 
     #[test]

@@ -6,8 +6,9 @@
 use std::fmt::Write as _;
 
 use crate::Document;
-use crate::clause::{footnote_anchor, split_footnote};
+use crate::clause::split_footnote;
 use crate::document::{Block, Inline, List, TextTable, footnote_label, plain, row_text};
+use crate::nesting::footnote_anchor;
 use crate::sanitise::{self, escape};
 
 impl Document {
@@ -118,7 +119,7 @@ impl Page {
 
     /// Wide tables scroll on their own; `tabindex` lets the keyboard do it.
     fn table(&mut self, table: &TextTable) {
-        self.push("<div class=\"table\" role=\"region\" tabindex=\"0\"><table>\n");
+        self.push("<div class=\"table\" tabindex=\"0\"><table>\n");
         let header_rows = table.header_rows.min(table.rows.len());
         for (index, row) in table.rows.iter().enumerate() {
             if index == 0 && header_rows > 0 {

@@ -30,7 +30,7 @@ pub struct Row {
 /// Reads a CSV or xlsx file. The first row with content holds the headers; empty rows are skipped.
 pub fn read(file_name: &str, bytes: &[u8], limits: &Limits) -> Result<Table, ReadError> {
     check_size(bytes, limits)?;
-    let rows = if bytes.starts_with(b"PK") {
+    let rows = if format::is_zip(bytes) {
         isolate::isolated(Format::Docx, || xlsx_rows(bytes, limits)).map_err(name_the_workbook)?
     } else {
         // Detection names pictures, old Excel files and the like.

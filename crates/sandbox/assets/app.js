@@ -3,16 +3,18 @@ import { say, language, switchLanguage, setNow, when } from './words.js';
 import { el, face, robotFace, groupFace, call } from './dom.js';
 import { showConversation, hear, heardRead, refreshConversation, showNothing } from './conversation.js';
 import { showLab } from './lab.js';
+import { showMail, heardMail } from './mail.js';
 import { closeDrawer, refreshDrawer } from './settings.js';
 
 const $ = id => document.getElementById(id);
-export const state = { persona: null, conversations: new Map(), open: null };
+export const state = { persona: null, conversations: new Map(), open: null, mailsUnread: 0 };
 const app = $('app');
 
 export async function load() {
   const home = await call('GET', '/chat/home');
   setNow(home.now_ms);
   state.persona = home.persona;
+  state.mailsUnread = home.mails_unread;
   state.conversations = new Map(home.conversations.map(row => [row.id, row]));
   $('organisation').textContent = home.organisation;
   $('who').textContent = `${home.persona.name} · ${home.persona.title}`;
@@ -30,9 +32,10 @@ function drawList() {
   if (rows.length === 0) $('conversations').append(el('li', { class: 'none' }, say('emptyList')));
   const unread = rows.reduce((sum, row) => sum + row.unread, 0);
   document.title = (unread ? `(${unread}) ` : '') + say('chats');
-  const tab = $('tab-chats');
-  tab.querySelector('.badge')?.remove();
-  if (unread) tab.append(el('em', { class: 'badge' }, unread > 99 ? '99+' : String(unread)));
+  for (const [id, count] of [['tab-chats', unread], ['tab-mail', state.mailsUnread]]) {
+    $(id).querySelector('.badge')?.remove();
+    if (count) $(id).append(el('em', { class: 'badge' }, count > 99 ? '99+' : String(count)));
+  }
 }
 
 function drawRow(row) {
@@ -61,6 +64,10 @@ async function route() {
   if (place === 'lab') {
     view = 'lab';
     await showLab();
+  } else if (place === 'mail') {
+    view = id ? 'letter' : 'mail';
+    await showMail(id ? Number(id) : null);
+    state.mailsUnread = (await call('GET', '/chat/home')).mails_unread;
   } else if (place === 'c' && state.conversations.has(decodeURIComponent(id || ''))) {
     view = 'chat';
     state.open = decodeURIComponent(id);
@@ -69,7 +76,8 @@ async function route() {
     showNothing();
   }
   app.dataset.view = view;
-  $('tab-chats').classList.toggle('on', view !== 'lab');
+  $('tab-chats').classList.toggle('on', view === 'list' || view === 'chat');
+  $('tab-mail').classList.toggle('on', view === 'mail' || view === 'letter');
   $('tab-lab').classList.toggle('on', view === 'lab');
   drawList();
 }
@@ -91,6 +99,11 @@ function listen() {
     const { conversation, mine } = JSON.parse(event.data);
     state.conversations.set(conversation.id, conversation);
     if (conversation.id === state.open) heardRead(mine);
+    drawList();
+  });
+  wire.addEventListener('mail', event => {
+    if (JSON.parse(event.data).mine) state.mailsUnread += 1;
+    if (app.dataset.view === 'mail' || app.dataset.view === 'letter') heardMail();
     drawList();
   });
   wire.addEventListener('changed', reload);
@@ -130,11 +143,12 @@ async function choosePersona() {
 
 function start() {
   document.documentElement.lang = language === 'en' ? 'en' : 'zh-CN';
-  for (const [id, word] of [['tab-chats', 'chats'], ['tab-lab', 'lab'], ['language', 'language']]) {
+  for (const [id, word] of [['tab-chats', 'chats'], ['tab-mail', 'mail'], ['tab-lab', 'lab'], ['language', 'language']]) {
     $(id).querySelector('span').textContent = say(word);
   }
   app.dataset.offline = say('offline');
   $('tab-chats').onclick = () => go(null);
+  $('tab-mail').onclick = () => { location.hash = '#/mail'; };
   $('tab-lab').onclick = () => { location.hash = '#/lab'; };
   $('language').onclick = switchLanguage;
   $('me').onclick = choosePersona;

@@ -52,9 +52,15 @@ export function hear(message) {
   markRead();
 }
 
-// Someone has read: ticks and counts are drawn again.
-export async function heardRead(mine) {
+// Someone has read: ticks and counts are drawn again, once for a burst of reads.
+let redraw;
+export function heardRead(mine) {
   if (!mine) markRead();
+  clearTimeout(redraw);
+  if (shown.scroll?.querySelector('.tick.open')) redraw = setTimeout(redrawTicks, 60);
+}
+
+async function redrawTicks() {
   const id = shown.id;
   const page = await call('GET', `/chat/messages?conversation=${encodeURIComponent(id)}`);
   if (shown.id !== id) return;

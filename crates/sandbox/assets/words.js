@@ -1,7 +1,7 @@
 // The page's own words in both languages, and times as people write them.
 const WORDS = {
   zh: {
-    chats: '消息', lab: '沙盒', language: 'English', robot: '机器人', switchTo: '切换身份', search: '搜索姓名、手机号、部门', noPeople: '没有找到',
+    chats: '消息', mail: '邮件', lab: '沙盒', language: 'English', robot: '机器人', switchTo: '切换身份', search: '搜索姓名、手机号、部门', noPeople: '没有找到',
     pick: '选择一个会话', pickHint: '这里是钉钉沙盒：群机器人和应用机器人发出的消息会实时出现', empty: '还没有消息', emptyList: '还没有会话',
     members: n => `${n} 人`, read: '已读', unread: '未读', allRead: '全部已读', unreadBy: n => `${n} 人未读`, mentioned: '[有人@我]', earlier: '更早的消息',
     say: '输入消息，@姓名 可提醒成员', send: '发送', settings: '群设置', back: '返回', close: '关闭', groupMembers: '群成员', robots: '机器人',
@@ -13,9 +13,10 @@ const WORDS = {
     latency: '延迟', status503: '返回 HTTP 503', drop: '断开连接（未处理）', dropAfter: '断开连接（已处理）', half: '只返回一半', html: '返回 HTML 而非 JSON', banned: '出口 IP 被封', throttle: '限流', busy: '系统繁忙', flow_control: '单聊流控', status: '返回 HTTP 错误',
     allPaths: '全部接口', milliseconds: '毫秒', clock: '时钟', clockHint: '拨动沙盒的时钟：签名会过期、令牌会失效、24 小时后不能再查已读', hour: '小时', day: '天', trueTime: '校准', ahead: '快', behind: '慢', onTime: '与本机一致', quota: '本月用量', calls: 'API 调用', webhooks: 'Webhook 消息', limits: '频率限制', pace20: '自定义机器人每分钟 20 条', qps: '每个接口每秒 20 次',
     data: '数据', rawMessages: '查看消息 JSON', wipe: '清空消息', wipeSure: '清空所有会话的消息？', yesterday: '昨天', minutes: '分钟',
+    mine: '我的', everyone: '全部', noMails: '没有邮件', pickMail: '选择一封邮件', to: '收件人', attachments: '附件', noSubject: '（无主题）', asText: '纯文本', asHtml: '网页', headers: '邮件头',
   },
   en: {
-    chats: 'Messages', lab: 'Sandbox', language: '中文', robot: 'Robot', switchTo: 'Be someone else', search: 'Name, mobile, department', noPeople: 'Nobody found',
+    chats: 'Messages', mail: 'Mail', lab: 'Sandbox', language: '中文', robot: 'Robot', switchTo: 'Be someone else', search: 'Name, mobile, department', noPeople: 'Nobody found',
     pick: 'Choose a conversation', pickHint: 'This is a DingTalk sandbox: what group robots and app robots send appears here at once', empty: 'No messages yet', emptyList: 'No conversations yet',
     members: n => `${n} people`, read: 'Read', unread: 'Unread', allRead: 'Read by all', unreadBy: n => `Unread by ${n}`, mentioned: '[@you]', earlier: 'Earlier messages',
     say: 'Message, @name mentions', send: 'Send', settings: 'Group settings', back: 'Back', close: 'Close', groupMembers: 'Members', robots: 'Robots',
@@ -25,8 +26,9 @@ const WORDS = {
     created: 'Robot added', you: 'Me', moreMembers: n => `Show all ${n}`, offline: 'Connection lost, reconnecting…', failed: 'That did not work, try again',
     labHint: 'Make the API fail and see how your program copes. Only the API is affected, not this page.', faults: 'Faults', noFaults: 'No fault is active', kind: 'Fault', scope: 'API', times: 'Times', struck: n => `struck ${n}×`, left: n => `${n} left`, always: 'Always', nextN: n => `Next ${n}`, add: 'Inject', clear: 'Clear all',
     latency: 'Latency', status503: 'Answer HTTP 503', drop: 'Hang up (not served)', dropAfter: 'Hang up (served)', half: 'Send half an answer', html: 'Answer HTML, not JSON', banned: 'Address banned', throttle: 'Throttle', busy: 'System busy', flow_control: 'Flow control (1:1)', status: 'Answer an HTTP error',
-    allPaths: 'All', milliseconds: 'ms', clock: 'Clock', clockHint: 'Move the sandbox’s clock: signatures and tokens expire, read status ends after 24 hours', hour: 'h', day: 'd', trueTime: 'True time', ahead: 'Ahead', behind: 'Behind', onTime: 'Same as this machine', quota: 'Used this month', calls: 'API calls', webhooks: 'Webhook messages', limits: 'Limits', pace20: 'Custom robot: 20 a minute', qps: 'Each API: 20 a second',
+    allPaths: 'All', milliseconds: 'ms', clock: 'Clock', clockHint: 'Move the clock: signatures and tokens expire, read status ends after 24 hours', hour: 'h', day: 'd', trueTime: 'True time', ahead: 'Ahead', behind: 'Behind', onTime: 'Same as this machine', quota: 'Used this month', calls: 'API calls', webhooks: 'Webhook messages', limits: 'Limits', pace20: 'Custom robot: 20 a minute', qps: 'Each API: 20 a second',
     data: 'Data', rawMessages: 'Messages as JSON', wipe: 'Remove messages', wipeSure: 'Remove the messages of all conversations?', yesterday: 'Yesterday', minutes: 'min',
+    mine: 'Mine', everyone: 'All', noMails: 'No mail', pickMail: 'Choose a mail', to: 'To', attachments: 'Attachments', noSubject: '(no subject)', asText: 'Text', asHtml: 'HTML', headers: 'Headers',
   },
 };
 

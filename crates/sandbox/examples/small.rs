@@ -36,6 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let sandbox = Sandbox::start(SandboxConfig {
         listen,
+        mail_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
         data_dir: arguments.next().map(Into::into),
         groups: vec![group],
         apps: vec![app],
@@ -47,6 +48,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "webhook            {}/robot/send?access_token=small   (keyword 制度)",
         sandbox.url()
     );
+    if let Some(mail) = sandbox.mail_addr() {
+        println!("mail (SMTP)        {mail}");
+    }
     println!("app                dingsmall / small-secret");
     tokio::signal::ctrl_c().await?;
     sandbox.shutdown().await;

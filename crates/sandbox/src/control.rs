@@ -21,6 +21,7 @@ use crate::world::month_of;
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/sandbox/messages", get(messages).delete(clear))
+        .route("/sandbox/mails", get(mails))
         .route(
             "/sandbox/faults",
             get(faults)
@@ -60,6 +61,11 @@ async fn messages(State(shared): State<Arc<Shared>>, Query(wanted): Query<Wanted
                 .is_none_or(|userid| world.may_see(userid, &message.conversation))
     });
     Json(json!({ "messages": rows.collect::<Vec<_>>() }))
+}
+
+async fn mails(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let world = shared.world();
+    Json(json!({ "mails": world.mails.iter().map(crate::mail::whole).collect::<Vec<_>>() }))
 }
 
 async fn clear(State(shared): State<Arc<Shared>>) -> StatusCode {
@@ -183,11 +189,13 @@ async fn organisation(State(shared): State<Arc<Shared>>) -> Json<Value> {
 }
 
 impl Shared {
-    /// Removes all messages and forgets the paces; ids go on.
+    /// Removes all messages and mails and forgets the paces; ids go on.
     pub(crate) fn clear(&self) {
         let mut world = self.world();
         let next_id = world.next_id;
         world.record(crate::journal::Entry::Cleared { next_id });
+        let next_id = world.next_mail_id;
+        world.record(crate::journal::Entry::MailsCleared { next_id });
         world.webhook_paces.clear();
         world.recent.clear();
         self.tell(Event::Changed);

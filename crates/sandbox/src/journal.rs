@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::mail::Mail;
 use crate::message::Message;
 use crate::organisation::{Group, Organisation};
 
@@ -33,6 +34,14 @@ pub(crate) enum Entry {
     /// All messages of one call were recalled.
     Recalled {
         process_query_key: String,
+    },
+    /// A mail was taken in.
+    Mail(Mail),
+    MailRead {
+        id: u64,
+    },
+    MailsCleared {
+        next_id: u64,
     },
     /// All messages were removed; ids go on.
     Cleared {

@@ -1,7 +1,8 @@
 //! A DingTalk sandbox: both API hosts and a clickable chat client in one listener, for trying out and for tests.
 //!
 //! [`Sandbox::start`] takes an invented organisation and serves it: custom robots' webhooks, app robots' messages,
-//! tokens, login and directory (see `openapi`), faults and inspection under `/sandbox/*`, the chat client at `/`.
+//! tokens, login and directory (see `openapi`), faults and inspection under `/sandbox/*`, the chat client at `/`, and
+//! if wanted a mailbox for everyone.
 //! It answers as the documentation and observed answers say, refusals and limits included.
 //! Invariant: it knows no client and no product; whatever reaches it came over HTTP.
 //! Weakness: no Stream connection, cards or work notices; the platform is imitated from public material, not exercised.
@@ -15,6 +16,7 @@ mod faults;
 mod ids;
 mod journal;
 mod listener;
+mod mail;
 mod markdown;
 mod message;
 mod openapi;
@@ -39,6 +41,7 @@ pub use crate::faults::{Fault, FaultKind};
 use crate::ids::Ids;
 pub use crate::journal::JournalError;
 use crate::journal::{Entry, Journal};
+pub use crate::mail::Mail;
 pub use crate::message::{
     Button, Content, FeedLink, Layout, Message, Sender, personal_conversation,
 };
@@ -58,6 +61,8 @@ pub struct SandboxConfig {
     /// Keeps chats, robots and people over restarts. A directory that already holds an organisation wins over
     /// `organisation` and `groups`; `apps` always come from here.
     pub data_dir: Option<PathBuf>,
+    /// Takes in mail by SMTP here and shows it in the chat client; port 0 takes a free one, `None` means no mail.
+    pub mail_listen: Option<SocketAddr>,
     pub organisation: Organisation,
     pub groups: Vec<Group>,
     pub apps: Vec<App>,
@@ -89,6 +94,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct SandboxHandle {
     address: SocketAddr,
+    mail_address: Option<SocketAddr>,
     shared: Arc<Shared>,
     server: Option<JoinHandle<()>>,
 }
@@ -99,6 +105,7 @@ impl SandboxConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir: None,
+            mail_listen: None,
             organisation,
             groups: Vec::new(),
             apps: Vec::new(),
@@ -113,12 +120,15 @@ impl SandboxConfig {
 impl Sandbox {
     /// Binds, restores what the data directory holds, and serves until the handle is shut down or dropped.
     pub async fn start(config: SandboxConfig) -> Result<SandboxHandle, StartError> {
-        let listener = TcpListener::bind(config.listen).await;
-        let listener = listener.map_err(|source| StartError::Listen {
-            address: config.listen,
-            source,
-        })?;
+        let listener = bind(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
+        let mail_listener = match config.mail_listen {
+            Some(mail_listen) => Some(bind(mail_listen).await?),
+            None => None,
+        };
+        let mail_address = mail_listener
+            .as_ref()
+            .and_then(|listener| listener.local_addr().ok());
         let public_url = config
             .public_url
             .clone()
@@ -131,6 +141,9 @@ impl Sandbox {
             config.clock,
             public_url.trim_end_matches('/').to_owned(),
         );
+        if let Some(listener) = mail_listener {
+            tokio::spawn(mail::serve(Arc::clone(&shared), listener));
+        }
         let app = router(&shared).into_make_service_with_connect_info::<listener::Peer>();
         let stop = shared.stop.clone();
         let server = tokio::spawn(async move {
@@ -142,10 +155,17 @@ impl Sandbox {
         });
         Ok(SandboxHandle {
             address,
+            mail_address,
             shared,
             server: Some(server),
         })
     }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| StartError::Listen { address, source })
 }
 
 /// The world as the data directory has it, or as configured; and how many entries it was built from.
@@ -185,6 +205,7 @@ fn router(shared: &Arc<Shared>) -> Router {
     Router::new()
         .merge(control::routes())
         .merge(chat::routes())
+        .merge(mail::routes())
         .merge(openapi::login_routes())
         .merge(platform)
         .with_state(Arc::clone(shared))
@@ -199,6 +220,16 @@ impl SandboxHandle {
     /// `http://address`, the base of both API hosts and of the login page.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Where it takes in mail by SMTP, without TLS and login.
+    pub fn mail_addr(&self) -> Option<SocketAddr> {
+        self.mail_address
+    }
+
+    /// The mails that came in, oldest first.
+    pub fn mails(&self) -> Vec<Mail> {
+        self.shared.world().mails.clone()
     }
 
     /// Its clock, shared: moving it moves the sandbox.
@@ -240,7 +271,7 @@ impl SandboxHandle {
         opened.count()
     }
 
-    /// Removes all messages and forgets the robots' paces.
+    /// Removes all messages and mails and forgets the robots' paces.
     pub fn clear(&self) {
         self.shared.clear();
     }

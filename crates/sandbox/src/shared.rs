@@ -35,6 +35,8 @@ pub(crate) enum Event {
         conversation: String,
         userid: String,
     },
+    /// A mail with this id came in.
+    Mail(u64),
     /// A group's robots or state, or the messages as a whole, changed.
     Changed,
 }

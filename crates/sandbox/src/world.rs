@@ -5,9 +5,10 @@
 //! live in memory alone.
 //! Invariant: message ids grow; a conversation's index lists its messages in that order.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::journal::{Entry, Journal};
+use crate::mail::Mail;
 use crate::message::Message;
 use crate::organisation::{App, Group, Organisation, Person, Robot};
 use crate::rules::Rules;
@@ -27,6 +28,9 @@ pub(crate) struct World {
     /// (conversation, userid) → marks in the order they were made.
     reads: HashMap<(String, String), Vec<ReadMark>>,
     people: HashMap<String, usize>,
+    pub(crate) mails: Vec<Mail>,
+    pub(crate) next_mail_id: u64,
+    pub(crate) mails_read: HashSet<u64>,
     pub(crate) app_tokens: HashMap<String, AppToken>,
     pub(crate) user_tokens: Vec<UserToken>,
     pub(crate) codes: HashMap<String, LoginCode>,
@@ -95,6 +99,9 @@ impl World {
             by_msg_uuid: HashMap::new(),
             reads: HashMap::new(),
             people: HashMap::new(),
+            mails: Vec::new(),
+            next_mail_id: 1,
+            mails_read: HashSet::new(),
             app_tokens: HashMap::new(),
             user_tokens: Vec::new(),
             codes: HashMap::new(),
@@ -157,6 +164,18 @@ impl World {
                     }
                 }
             }
+            Entry::Mail(mail) => {
+                self.next_mail_id = mail.id + 1;
+                self.mails.push(mail);
+            }
+            Entry::MailRead { id } => {
+                self.mails_read.insert(id);
+            }
+            Entry::MailsCleared { next_id } => {
+                self.mails.clear();
+                self.mails_read.clear();
+                self.next_mail_id = next_id;
+            }
             Entry::Cleared { next_id } => {
                 self.messages.clear();
                 self.by_conversation.clear();
@@ -216,6 +235,12 @@ impl World {
             .map_or(self.next_id, |message| message.id);
         entries.push(Entry::Cleared { next_id: first_id });
         entries.extend(self.messages.iter().cloned().map(Entry::Message));
+        let first_mail_id = self.mails.first().map_or(self.next_mail_id, |mail| mail.id);
+        entries.push(Entry::MailsCleared {
+            next_id: first_mail_id,
+        });
+        entries.extend(self.mails.iter().cloned().map(Entry::Mail));
+        entries.extend(self.mails_read.iter().map(|id| Entry::MailRead { id: *id }));
         entries.extend(
             self.reads
                 .iter()

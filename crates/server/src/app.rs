@@ -75,17 +75,19 @@ pub struct Start {
     pub db: Db,
     pub clock: Clock,
     pub ids: IdSource,
-    /// Comparisons of versions that people opened lately.
-    pub comparisons: crate::my::Comparisons,
-    /// Failed sign-ins of this node.
-    pub tries: crate::actions::sign_in::Tries,
     pub demo: Option<crate::demo::DemoLinks>,
 }
 
 impl App {
     /// Reads what the database holds for every node (instance id, link key, calendar, robots).
     pub async fn start(start: Start) -> Result<Self, ActionError> {
-        let Start { config, db, clock, ids, demo } = start;
+        let Start {
+            config,
+            db,
+            clock,
+            ids,
+            demo,
+        } = start;
         let now = clock.now();
         let fresh_instance = ids.next::<uuid::Uuid>(now).to_string();
         let fresh_key = LinkKey::fresh(&ids).to_text();
@@ -101,9 +103,13 @@ impl App {
             .await?;
         let link_key = LinkKey::parse(&key)?;
         let calendar = crate::actions::import_calendar::load(company_days.as_deref())?;
-        let time_zone: TimeZoneName = config.server.time_zone.parse().map_err(ActionError::internal)?;
+        let time_zone: TimeZoneName = config
+            .server
+            .time_zone
+            .parse()
+            .map_err(ActionError::internal)?;
         let language = crate::texts::parse_language(&config.server.language).unwrap_or_default();
-        let registry = crate::wiring::registry(&config, &robots, &instance)?;
+        let registry = crate::wiring::registry(&config, &robots)?;
         let mut local = [0u8; 32];
         ids.fill(&mut local);
         let local_token = format!("local_{}", hex::encode(local));
@@ -141,7 +147,8 @@ impl App {
 
     /// Lets the workers look at once instead of at their next tick.
     pub fn wake(&self) {
-        self.wake.send_modify(|count| *count = count.wrapping_add(1));
+        self.wake
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     pub fn woken(&self) -> watch::Receiver<u64> {
@@ -189,7 +196,11 @@ impl App {
 
     /// The address people reach this server at, without a trailing slash.
     pub fn public_url(&self) -> &str {
-        self.config.server.public_url.as_deref().map_or("", |url| url.trim_end_matches('/'))
+        self.config
+            .server
+            .public_url
+            .as_deref()
+            .map_or("", |url| url.trim_end_matches('/'))
     }
 
     /// The organisation's name on pages and in messages; the product's where none is set.

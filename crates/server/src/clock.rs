@@ -52,7 +52,9 @@ impl Clock {
     /// Moves the clock forward; milliseconds. Returns the whole offset (shifted) or the new time (fixed).
     pub fn advance(&self, by_ms: i64) -> i64 {
         match &*self.inner {
-            Inner::Shifted(value) | Inner::Fixed(value) => value.fetch_add(by_ms, Ordering::Relaxed) + by_ms,
+            Inner::Shifted(value) | Inner::Fixed(value) => {
+                value.fetch_add(by_ms, Ordering::Relaxed) + by_ms
+            }
         }
     }
 
@@ -69,7 +71,10 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the edge: the machine's clock is read here and nowhere else")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: the machine's clock is read here and nowhere else"
+)]
 fn machine_millis() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))

@@ -168,7 +168,9 @@ const fn two() -> u64 {
 /// Why a configuration was refused. Texts name the key and what to do, never a value that may be secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("cannot read {path}: {source}. Give another file with --config, or create it from yuezhi.example.toml.")]
+    #[error(
+        "cannot read {path}: {source}. Give another file with --config, or create it from yuezhi.example.toml."
+    )]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,
@@ -279,7 +281,11 @@ impl Config {
 
     fn read_secret_files(&mut self) -> Result<(), ConfigError> {
         let database = &mut self.database;
-        secret_from_file("database.password", &mut database.password, database.password_file.as_deref())?;
+        secret_from_file(
+            "database.password",
+            &mut database.password,
+            database.password_file.as_deref(),
+        )?;
         let dingtalk = &mut self.dingtalk;
         secret_from_file(
             "dingtalk.client_secret",
@@ -287,11 +293,23 @@ impl Config {
             dingtalk.client_secret_file.as_deref(),
         )?;
         if let Some(mail) = &mut self.mail {
-            secret_from_file("mail.password", &mut mail.password, mail.password_file.as_deref())?;
+            secret_from_file(
+                "mail.password",
+                &mut mail.password,
+                mail.password_file.as_deref(),
+            )?;
         }
         for robot in &mut self.robot {
-            secret_from_file("robot.webhook", &mut robot.webhook, robot.webhook_file.as_deref())?;
-            secret_from_file("robot.secret", &mut robot.secret, robot.secret_file.as_deref())?;
+            secret_from_file(
+                "robot.webhook",
+                &mut robot.webhook,
+                robot.webhook_file.as_deref(),
+            )?;
+            secret_from_file(
+                "robot.secret",
+                &mut robot.secret,
+                robot.secret_file.as_deref(),
+            )?;
         }
         Ok(())
     }
@@ -307,35 +325,68 @@ impl Config {
         if jiff::tz::TimeZone::get(&server.time_zone).is_err() {
             return refuse(
                 "server.time_zone",
-                format!("«{}» is not a time zone. Give an IANA name such as Asia/Shanghai.", server.time_zone),
+                format!(
+                    "«{}» is not a time zone. Give an IANA name such as Asia/Shanghai.",
+                    server.time_zone
+                ),
             );
         }
         if !matches!(server.language.as_str(), "zh-CN" | "en") {
-            return refuse("server.language", format!("«{}» is not known; zh-CN and en are.", server.language));
+            return refuse(
+                "server.language",
+                format!("«{}» is not known; zh-CN and en are.", server.language),
+            );
         }
         if server.listen.parse::<std::net::SocketAddr>().is_err() {
             return refuse(
                 "server.listen",
-                format!("«{}» is not ADDRESS:PORT, for example 0.0.0.0:8790.", server.listen),
+                format!(
+                    "«{}» is not ADDRESS:PORT, for example 0.0.0.0:8790.",
+                    server.listen
+                ),
             );
         }
         if let Some(url) = &server.public_url
-            && !url::Url::parse(url).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host().is_some())
+            && !url::Url::parse(url)
+                .is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.host().is_some())
         {
-            return refuse("server.public_url", "give a whole address such as https://policy.example.com.".to_owned());
+            return refuse(
+                "server.public_url",
+                "give a whole address such as https://policy.example.com.".to_owned(),
+            );
         }
         if let Some(mail) = &self.mail
             && !matches!(mail.tls.as_str(), "starttls" | "implicit" | "none")
         {
-            return refuse("mail.tls", format!("«{}» is not one of starttls, implicit, none.", mail.tls));
+            return refuse(
+                "mail.tls",
+                format!("«{}» is not one of starttls, implicit, none.", mail.tls),
+            );
         }
         let mut names = std::collections::BTreeSet::new();
         for robot in &self.robot {
-            if robot.name.trim().is_empty() || robot.name.chars().any(|c| c.is_whitespace() || c == ',' || c == ':') {
-                return refuse("robot.name", format!("«{}»: use a short name without spaces, commas or colons.", robot.name));
+            if robot.name.trim().is_empty()
+                || robot
+                    .name
+                    .chars()
+                    .any(|c| c.is_whitespace() || c == ',' || c == ':')
+            {
+                return refuse(
+                    "robot.name",
+                    format!(
+                        "«{}»: use a short name without spaces, commas or colons.",
+                        robot.name
+                    ),
+                );
             }
             if robot.webhook.is_none() {
-                return refuse("robot.webhook", format!("robot «{}» has none. Paste the webhook address of the group's robot.", robot.name));
+                return refuse(
+                    "robot.webhook",
+                    format!(
+                        "robot «{}» has none. Paste the webhook address of the group's robot.",
+                        robot.name
+                    ),
+                );
             }
             if !names.insert(&robot.name) {
                 return refuse("robot.name", format!("«{}» stands twice.", robot.name));
@@ -347,9 +398,13 @@ impl Config {
 
 /// The line and what is wrong with it, without quoting the line: it may hold a secret.
 fn without_values(error: &toml::de::Error, text: &str) -> String {
-    let line = error
-        .span()
-        .map(|span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
+    let line = error.span().map(|span| {
+        text.bytes()
+            .take(span.start)
+            .filter(|b| *b == b'\n')
+            .count()
+            + 1
+    });
     match line {
         Some(line) => format!("line {line}: {}", error.message()),
         None => error.message().to_owned(),
@@ -361,7 +416,10 @@ fn overlay(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<(), ConfigError> {
     for (name, value) in variables {
-        let Some((section, key)) = name.strip_prefix("YUEZHI_").and_then(|rest| rest.split_once("__")) else {
+        let Some((section, key)) = name
+            .strip_prefix("YUEZHI_")
+            .and_then(|rest| rest.split_once("__"))
+        else {
             continue;
         };
         let (section, key) = (section.to_lowercase(), key.to_lowercase());
@@ -369,7 +427,8 @@ fn overlay(
         if !KNOWN.contains(&path.as_str()) {
             return Err(ConfigError::UnknownKey {
                 origin: "the environment".to_owned(),
-                nearest: nearest_key(&path).map(|n| format!("YUEZHI_{}", n.to_uppercase().replace('.', "__"))),
+                nearest: nearest_key(&path)
+                    .map(|n| format!("YUEZHI_{}", n.to_uppercase().replace('.', "__"))),
                 key: name,
             });
         }
@@ -386,7 +445,11 @@ fn overlay(
 fn typed(path: &str, value: String) -> toml::Value {
     let numeric = matches!(
         path,
-        "server.max_upload_mb" | "dingtalk.agent_id" | "mail.port" | "mail.connections" | "mail.per_minute"
+        "server.max_upload_mb"
+            | "dingtalk.agent_id"
+            | "mail.port"
+            | "mail.connections"
+            | "mail.per_minute"
     );
     match (numeric, value.parse::<i64>()) {
         (true, Ok(number)) => toml::Value::Integer(number),
@@ -397,7 +460,13 @@ fn typed(path: &str, value: String) -> toml::Value {
 fn nearest_key(key: &str) -> Option<String> {
     let plain: String = key
         .split('.')
-        .map(|part| if part.parse::<usize>().is_ok() { "[]" } else { part })
+        .map(|part| {
+            if part.parse::<usize>().is_ok() {
+                "[]"
+            } else {
+                part
+            }
+        })
         .collect::<Vec<_>>()
         .join(".")
         .replace(".[]", "[]");
@@ -409,10 +478,16 @@ fn nearest_key(key: &str) -> Option<String> {
         .map(|(_, known)| (*known).to_owned())
 }
 
-fn secret_from_file(key: &str, slot: &mut Option<SecretString>, file: Option<&Path>) -> Result<(), ConfigError> {
+fn secret_from_file(
+    key: &str,
+    slot: &mut Option<SecretString>,
+    file: Option<&Path>,
+) -> Result<(), ConfigError> {
     let Some(path) = file else { return Ok(()) };
     if slot.is_some() {
-        return Err(ConfigError::Twice { key: key.to_owned() });
+        return Err(ConfigError::Twice {
+            key: key.to_owned(),
+        });
     }
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
         path: path.to_owned(),
@@ -433,7 +508,9 @@ mod tests {
         fs::write(&path, text).unwrap();
         Config::load(
             Some(&path),
-            variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
+            variables
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned())),
         )
     }
 
@@ -449,7 +526,14 @@ mod tests {
     fn an_environment_variable_wins_over_the_file() {
         let config = load(
             "[server]\nlisten = \"127.0.0.1:1\"\n",
-            &[("YUEZHI_SERVER__LISTEN", "127.0.0.1:2"), ("YUEZHI_MAIL__HOST", "relay"), ("YUEZHI_MAIL__FROM", "a@b.c"), ("YUEZHI_MAIL__PORT", "25"), ("YUEZHI_TOKEN", "x"), ("HOME", "/")],
+            &[
+                ("YUEZHI_SERVER__LISTEN", "127.0.0.1:2"),
+                ("YUEZHI_MAIL__HOST", "relay"),
+                ("YUEZHI_MAIL__FROM", "a@b.c"),
+                ("YUEZHI_MAIL__PORT", "25"),
+                ("YUEZHI_TOKEN", "x"),
+                ("HOME", "/"),
+            ],
         )
         .unwrap();
         assert_eq!(config.server.listen, "127.0.0.1:2");
@@ -459,7 +543,10 @@ mod tests {
     #[test]
     fn an_unknown_variable_is_refused() {
         let error = load("", &[("YUEZHI_SERVER__LISTN", "1")]).unwrap_err();
-        assert!(error.to_string().contains("YUEZHI_SERVER__LISTEN"), "{error}");
+        assert!(
+            error.to_string().contains("YUEZHI_SERVER__LISTEN"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -479,8 +566,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let secret = directory.path().join("secret");
         fs::write(&secret, "hunter2\n").unwrap();
-        let config = load(&format!("[mail]\nhost = \"h\"\nfrom = \"a@b.c\"\npassword_file = {secret:?}\n"), &[]).unwrap();
-        assert_eq!(config.mail.unwrap().password.unwrap().expose_secret(), "hunter2");
+        let config = load(
+            &format!("[mail]\nhost = \"h\"\nfrom = \"a@b.c\"\npassword_file = {secret:?}\n"),
+            &[],
+        )
+        .unwrap();
+        assert_eq!(
+            config.mail.unwrap().password.unwrap().expose_secret(),
+            "hunter2"
+        );
     }
 
     #[test]
@@ -488,7 +582,10 @@ mod tests {
         let mut text = String::new();
         for section in ["server", "database", "dingtalk", "mail"] {
             text.push_str(&format!("[{section}]\n"));
-            for key in KNOWN.iter().filter_map(|k| k.strip_prefix(&format!("{section}."))) {
+            for key in KNOWN
+                .iter()
+                .filter_map(|k| k.strip_prefix(&format!("{section}.")))
+            {
                 let value = match key {
                     "listen" => "\"127.0.0.1:1\"",
                     "public_url" => "\"https://policy.example\"",

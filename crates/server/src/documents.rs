@@ -9,7 +9,10 @@ use crate::refusal::{ActionError, Refusal};
 /// Runs CPU-bound work on a blocking thread and waits for it at most so long.
 ///
 /// Weakness: a parser that hangs keeps its thread until it ends; sizes and nesting are bounded so that it ends.
-pub async fn bounded<T: Send + 'static>(longest: Duration, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ActionError> {
+pub async fn bounded<T: Send + 'static>(
+    longest: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ActionError> {
     match tokio::time::timeout(longest, tokio::task::spawn_blocking(work)).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(panicked)) => Err(ActionError::internal(panicked)),
@@ -22,9 +25,16 @@ pub fn document_refusal(field: &'static str, error: &ReadError) -> Refusal {
     let refusal = Refusal::invalid(field, format!("file_{}", error.code()));
     let mib = |bytes: u64| format!("{:.1} MiB", bytes as f64 / 1_048_576.0);
     match error {
-        ReadError::TooLarge { limit_bytes, actual } => refusal.with("limit", mib(*limit_bytes)).with("actual", mib(*actual)),
+        ReadError::TooLarge {
+            limit_bytes,
+            actual,
+        } => refusal
+            .with("limit", mib(*limit_bytes))
+            .with("actual", mib(*actual)),
         ReadError::ScannedPdf { pages } => refusal.with("pages", pages),
-        ReadError::FrontMatter { line, detail } => refusal.with("line", line).with("detail", detail),
+        ReadError::FrontMatter { line, detail } => {
+            refusal.with("line", line).with("detail", detail)
+        }
         other => refusal.with("detail", other),
     }
 }

@@ -14,8 +14,8 @@ use axum::{
 };
 use tower::ServiceBuilder;
 use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer, set_header::SetResponseHeaderLayer,
-    timeout::TimeoutLayer,
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, csrf::CsrfLayer,
+    set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
 };
 
 use crate::{actions::ActionError, api, app::App, console, my, pages};
@@ -25,11 +25,18 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(120);
 
 /// Every route with every layer.
 pub fn router(app: App) -> Result<Router, ActionError> {
-    let body_limit = usize::try_from(app.max_upload_bytes()).unwrap_or(usize::MAX).saturating_add(4 * 1024 * 1024);
+    let body_limit = usize::try_from(app.max_upload_bytes())
+        .unwrap_or(usize::MAX)
+        .saturating_add(4 * 1024 * 1024);
     let mut csrf = CsrfLayer::new();
     if !app.public_url().is_empty() {
-        let origin = url::Url::parse(app.public_url()).map_err(ActionError::internal)?.origin().ascii_serialization();
-        csrf = csrf.add_trusted_origin(&origin).map_err(ActionError::internal)?;
+        let origin = url::Url::parse(app.public_url())
+            .map_err(ActionError::internal)?
+            .origin()
+            .ascii_serialization();
+        csrf = csrf
+            .add_trusted_origin(&origin)
+            .map_err(ActionError::internal)?;
     }
     // Live streams must neither be compressed (they would be held back) nor end at the request's time limit.
     let live = Router::new().merge(console::live_routes());
@@ -43,23 +50,27 @@ pub fn router(app: App) -> Result<Router, ActionError> {
         .route("/metrics", get(api::metrics::metrics))
         .merge(pages::asset_routes())
         .fallback(pages::not_found)
-        .layer(
-            ServiceBuilder::new()
-                .layer(CompressionLayer::new())
-                .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST)),
-        );
+        .layer(ServiceBuilder::new().layer(CompressionLayer::new()).layer(
+            TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST),
+        ));
     let layers = ServiceBuilder::new()
         .layer(CatchPanicLayer::custom(pages::panicked))
-        .layer(security_header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .layer(security_header(
+            header::CONTENT_SECURITY_POLICY,
+            CONTENT_SECURITY_POLICY,
+        ))
         .layer(security_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(security_header(header::REFERRER_POLICY, "same-origin"))
         .layer(security_header(header::X_FRAME_OPTIONS, "DENY"))
         .layer(csrf);
-    Ok(live.merge(ordinary).layer(layers).layer(DefaultBodyLimit::max(body_limit)).with_state(app))
+    Ok(live
+        .merge(ordinary)
+        .layer(layers)
+        .layer(DefaultBodyLimit::max(body_limit))
+        .with_state(app))
 }
 
-const CONTENT_SECURITY_POLICY: &str =
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'";
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'";
 
 fn security_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
@@ -77,12 +88,19 @@ async fn healthz() -> &'static str {
 
 /// The database answers too.
 async fn readyz(State(app): State<App>) -> Response {
-    let asked = app.db.read(|tx| Ok::<_, ActionError>(yuezhi_store::settings::get(tx, "instance")?)).await;
+    let asked = app
+        .db
+        .read(|tx| Ok::<_, ActionError>(yuezhi_store::settings::get(tx, "instance")?))
+        .await;
     match asked {
         Ok(_) => "ready".into_response(),
         Err(error) => {
             tracing::error!(%error, "the database does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer").into_response()
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database does not answer",
+            )
+                .into_response()
         }
     }
 }

@@ -83,7 +83,8 @@ impl LinkKey {
     }
 
     fn mac(&self, kind: &[u8], body: &[u8]) -> [u8; MAC_BYTES] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(kind);
         mac.update(body);
         let whole = mac.finalize().into_bytes();

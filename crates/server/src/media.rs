@@ -2,7 +2,10 @@
 
 /// The type to send a stored file with.
 pub fn type_of(file_name: &str) -> &'static str {
-    let extension = file_name.rsplit_once('.').map(|(_, e)| e.to_ascii_lowercase()).unwrap_or_default();
+    let extension = file_name
+        .rsplit_once('.')
+        .map(|(_, e)| e.to_ascii_lowercase())
+        .unwrap_or_default();
     match extension.as_str() {
         "md" | "markdown" => "text/markdown; charset=utf-8",
         "txt" => "text/plain; charset=utf-8",
@@ -20,5 +23,8 @@ pub fn type_of(file_name: &str) -> &'static str {
 
 /// Whether a browser may show it in place; everything else is only offered for download.
 pub fn shown_inline(media_type: &str) -> bool {
-    matches!(media_type, "application/pdf" | "image/png" | "image/jpeg" | "text/plain; charset=utf-8")
+    matches!(
+        media_type,
+        "application/pdf" | "image/png" | "image/jpeg" | "text/plain; charset=utf-8"
+    )
 }

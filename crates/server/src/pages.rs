@@ -38,19 +38,27 @@ struct Hashed {
 static HASHED: LazyLock<Hashed> = LazyLock::new(|| {
     let (mut by_name, mut by_address) = (HashMap::new(), HashMap::new());
     for name in Assets::iter() {
-        let Some(file) = Assets::get(&name) else { continue };
+        let Some(file) = Assets::get(&name) else {
+            continue;
+        };
         let hash = hex::encode(Sha256::digest(&file.data));
         let short: String = hash.chars().take(12).collect();
         let address = format!("{short}/{name}");
         by_name.insert(name.to_string(), format!("/assets/{address}"));
         by_address.insert(address, name.to_string());
     }
-    Hashed { by_name, by_address }
+    Hashed {
+        by_name,
+        by_address,
+    }
 });
 
 /// The address of an embedded asset: `asset("console.css")`.
 pub fn asset(name: &str) -> &'static str {
-    HASHED.by_name.get(name).map_or("/assets/missing", String::as_str)
+    HASHED
+        .by_name
+        .get(name)
+        .map_or("/assets/missing", String::as_str)
 }
 
 pub fn asset_routes() -> Router<App> {
@@ -58,12 +66,18 @@ pub fn asset_routes() -> Router<App> {
 }
 
 async fn serve_asset(Path(address): Path<String>) -> Response {
-    let file = HASHED.by_address.get(&address).and_then(|name| Assets::get(name));
+    let file = HASHED
+        .by_address
+        .get(&address)
+        .and_then(|name| Assets::get(name));
     match file {
         Some(file) => (
             [
                 (header::CONTENT_TYPE, file.metadata.mimetype().to_owned()),
-                (header::CACHE_CONTROL, "public, max-age=31536000, immutable".to_owned()),
+                (
+                    header::CACHE_CONTROL,
+                    "public, max-age=31536000, immutable".to_owned(),
+                ),
             ],
             file.data,
         )
@@ -83,9 +97,16 @@ impl Reader {
         let chosen = CookieJar::from_headers(headers)
             .get(LANGUAGE_COOKIE)
             .and_then(|cookie| parse_language(cookie.value()));
-        let accepted = || headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()).and_then(accepted_language);
+        let accepted = || {
+            headers
+                .get(header::ACCEPT_LANGUAGE)
+                .and_then(|v| v.to_str().ok())
+                .and_then(accepted_language)
+        };
         let language: Language = chosen.or_else(accepted).unwrap_or(app.language);
-        Self { texts: Texts::of(language) }
+        Self {
+            texts: Texts::of(language),
+        }
     }
 }
 
@@ -108,7 +129,13 @@ struct ErrorPage<'a> {
 }
 
 /// A cookie of this site that scripts cannot read; `Secure` where the site is.
-pub fn cookie(app: &App, name: &'static str, value: String, seconds: i64, same_site: SameSite) -> Cookie<'static> {
+pub fn cookie(
+    app: &App,
+    name: &'static str,
+    value: String,
+    seconds: i64,
+    same_site: SameSite,
+) -> Cookie<'static> {
     Cookie::build((name, value))
         .path("/")
         .http_only(true)
@@ -125,17 +152,35 @@ pub fn error_page(texts: Texts, error: &ActionError) -> Response {
         ActionError::Internal(inside) => {
             let number = format!("{:08x}", crc(inside));
             tracing::error!(number, error = %inside, "a page failed");
-            render_error(texts, StatusCode::INTERNAL_SERVER_ERROR, texts.get("errors.internal"), texts.get("errors.internal_fix"), &number)
+            render_error(
+                texts,
+                StatusCode::INTERNAL_SERVER_ERROR,
+                texts.get("errors.internal"),
+                texts.get("errors.internal_fix"),
+                &number,
+            )
         }
     }
 }
 
 fn refusal_page(texts: Texts, refusal: &Refusal) -> Response {
-    render_error(texts, status_of(refusal.kind), &refusal.message(texts), &refusal.fix(texts), "")
+    render_error(
+        texts,
+        status_of(refusal.kind),
+        &refusal.message(texts),
+        &refusal.fix(texts),
+        "",
+    )
 }
 
 fn render_error(t: Texts, status: StatusCode, message: &str, fix: &str, number: &str) -> Response {
-    let page = ErrorPage { t, status: status.as_u16(), message, fix, number };
+    let page = ErrorPage {
+        t,
+        status: status.as_u16(),
+        message,
+        fix,
+        number,
+    };
     match page.render() {
         Ok(html) => (status, Html(html)).into_response(),
         Err(error) => {
@@ -160,7 +205,10 @@ pub const fn status_of(kind: RefusalKind) -> StatusCode {
 /// A short number to find the log line by.
 fn crc(text: &str) -> u32 {
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(4).fold(0, |sum, byte| (sum << 8) | u32::from(*byte))
+    digest
+        .iter()
+        .take(4)
+        .fold(0, |sum, byte| (sum << 8) | u32::from(*byte))
 }
 
 /// Renders a template; a failure is an internal error, not a panic.
@@ -178,5 +226,11 @@ pub async fn not_found(reader: Reader) -> Response {
 /// The answer when a handler panicked; the panic itself is in the log.
 pub fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
-    render_error(Texts::default(), StatusCode::INTERNAL_SERVER_ERROR, Texts::default().get("errors.internal"), Texts::default().get("errors.internal_fix"), "")
+    render_error(
+        Texts::default(),
+        StatusCode::INTERNAL_SERVER_ERROR,
+        Texts::default().get("errors.internal"),
+        Texts::default().get("errors.internal_fix"),
+        "",
+    )
 }

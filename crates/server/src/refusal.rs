@@ -38,11 +38,19 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(kind: RefusalKind, code: impl Into<String>) -> Self {
-        Self { kind, code: code.into(), values: Vec::new(), field: None }
+        Self {
+            kind,
+            code: code.into(),
+            values: Vec::new(),
+            field: None,
+        }
     }
 
     pub fn invalid(field: &'static str, code: impl Into<String>) -> Self {
-        Self { field: Some(field), ..Self::new(RefusalKind::Invalid, code) }
+        Self {
+            field: Some(field),
+            ..Self::new(RefusalKind::Invalid, code)
+        }
     }
 
     pub fn not_found(code: impl Into<String>) -> Self {
@@ -66,18 +74,29 @@ impl Refusal {
     /// What to do about it; empty where the message says it all.
     pub fn fix(&self, texts: Texts) -> String {
         let key = format!("errors.{}_fix", self.code);
-        if texts.has(&key) { self.text(texts, &key) } else { String::new() }
+        if texts.has(&key) {
+            self.text(texts, &key)
+        } else {
+            String::new()
+        }
     }
 
     /// Message and advice in one line.
     pub fn sentence(&self, texts: Texts) -> String {
         let fix = self.fix(texts);
-        if fix.is_empty() { self.message(texts) } else { format!("{} {fix}", self.message(texts)) }
+        if fix.is_empty() {
+            self.message(texts)
+        } else {
+            format!("{} {fix}", self.message(texts))
+        }
     }
 
     fn text(&self, texts: Texts, key: &str) -> String {
-        let values: Vec<(&str, &dyn Display)> =
-            self.values.iter().map(|(n, v)| (n.as_str(), v as &dyn Display)).collect();
+        let values: Vec<(&str, &dyn Display)> = self
+            .values
+            .iter()
+            .map(|(n, v)| (n.as_str(), v as &dyn Display))
+            .collect();
         texts.fill(key, &values)
     }
 }

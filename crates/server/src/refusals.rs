@@ -16,16 +16,29 @@ pub fn audience_syntax(error: &AudienceSyntaxError, _texts: Texts) -> Refusal {
 
 pub fn audience(error: &AudienceError) -> Refusal {
     match error {
-        AudienceError::Unknown { reference, nearest, .. } => {
+        AudienceError::Unknown {
+            reference, nearest, ..
+        } => {
             let (code, nearest) = match nearest {
                 Some(nearest) => ("audience_unknown_nearest", nearest.as_str()),
                 None => ("audience_unknown", ""),
             };
-            Refusal::invalid("audience", code).with("reference", reference).with("nearest", nearest)
+            Refusal::invalid("audience", code)
+                .with("reference", reference)
+                .with("nearest", nearest)
         }
-        AudienceError::Ambiguous { reference, candidates } => {
-            let labels: Vec<&str> = candidates.iter().take(5).map(|c| c.label.as_str()).collect();
-            Refusal::invalid("audience", "audience_ambiguous").with("reference", reference).with("candidates", labels.join(" · "))
+        AudienceError::Ambiguous {
+            reference,
+            candidates,
+        } => {
+            let labels: Vec<&str> = candidates
+                .iter()
+                .take(5)
+                .map(|c| c.label.as_str())
+                .collect();
+            Refusal::invalid("audience", "audience_ambiguous")
+                .with("reference", reference)
+                .with("candidates", labels.join(" · "))
         }
         AudienceError::Empty => Refusal::invalid("audience", "audience_empty"),
     }
@@ -41,7 +54,9 @@ pub fn schedule(text: &str, error: &ScheduleError) -> Refusal {
         ScheduleError::NoTime(_) => "rule_no_time",
         ScheduleError::NeverFires(_) => "rule_never",
         ScheduleError::Cron { .. } => "rule_cron",
-        ScheduleError::OptionOnWorkdays(_) | ScheduleError::OptionOnCron(_) | ScheduleError::UnknownOption(_) => "rule_option",
+        ScheduleError::OptionOnWorkdays(_)
+        | ScheduleError::OptionOnCron(_)
+        | ScheduleError::UnknownOption(_) => "rule_option",
         ScheduleError::UnknownDays(_) | ScheduleError::DayOfMonth(_) => "rule_bad",
     };
     Refusal::invalid("rule", code).with("text", text)

@@ -8,7 +8,7 @@ use std::{net::SocketAddr, time::Duration};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use yuezhi_domain::IdSource;
-use yuezhi_store::{Db, DatabaseConfig as StoreConfig};
+use yuezhi_store::{DatabaseConfig as StoreConfig, Db};
 
 use crate::{actions::ActionError, app::App, clock::Clock, config::Config, http, workers::Workers};
 
@@ -33,13 +33,20 @@ impl Node {
         let stopping = stop.clone();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
-            let serving = axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned());
+            let serving =
+                axum::serve(listener, service).with_graceful_shutdown(stopping.cancelled_owned());
             if let Err(error) = serving.await {
                 tracing::error!(%error, "the listener ended");
             }
         });
         let workers = Workers::start(&app);
-        Ok(Self { app, address, stop, server, workers })
+        Ok(Self {
+            app,
+            address,
+            stop,
+            server,
+            workers,
+        })
     }
 
     /// Stops taking requests, finishes what is under way.
@@ -77,14 +84,15 @@ pub fn system_ids() -> IdSource {
 /// Waits for Ctrl-C or a termination signal.
 pub async fn until_told_to_stop() {
     let interrupt = tokio::signal::ctrl_c();
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(signal) => signal,
-        Err(error) => {
-            tracing::warn!(%error, "no termination signal on this system");
-            drop(interrupt.await);
-            return;
-        }
-    };
+    let mut terminate =
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(signal) => signal,
+            Err(error) => {
+                tracing::warn!(%error, "no termination signal on this system");
+                drop(interrupt.await);
+                return;
+            }
+        };
     tokio::select! {
         _ = interrupt => {}
         _ = terminate.recv() => {}
@@ -94,14 +102,26 @@ pub async fn until_told_to_stop() {
 /// Starts everything a configuration describes, on the machine's clock.
 pub async fn start(config: Config, clock: Clock) -> Result<Node, ActionError> {
     let db = open_database(&config).await?;
-    let listener = TcpListener::bind(&config.server.listen).await.map_err(|error| {
-        ActionError::internal(format!("cannot listen on {}: {error}. Choose another address with server.listen.", config.server.listen))
-    })?;
+    let listener = TcpListener::bind(&config.server.listen)
+        .await
+        .map_err(|error| {
+            ActionError::internal(format!(
+                "cannot listen on {}: {error}. Choose another address with server.listen.",
+                config.server.listen
+            ))
+        })?;
     let mut config = config;
     if config.server.public_url.is_none() {
         let address = listener.local_addr().map_err(ActionError::internal)?;
         config.server.public_url = Some(format!("http://{address}"));
     }
-    let app = App::start(crate::app::Start { config, db, clock, ids: system_ids(), demo: None }).await?;
+    let app = App::start(crate::app::Start {
+        config,
+        db,
+        clock,
+        ids: system_ids(),
+        demo: None,
+    })
+    .await?;
     Node::start(app, listener).await
 }

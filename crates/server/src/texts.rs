@@ -23,7 +23,9 @@ pub fn parse_language(tag: &str) -> Option<Language> {
 
 /// The first language of an `Accept-Language` header that is spoken here.
 pub fn accepted_language(header: &str) -> Option<Language> {
-    header.split(',').find_map(|part| parse_language(part.split(';').next()?))
+    header
+        .split(',')
+        .find_map(|part| parse_language(part.split(';').next()?))
 }
 
 type Catalogue = HashMap<String, String>;
@@ -42,7 +44,8 @@ static ENGLISH: LazyLock<Catalogue> =
     LazyLock::new(|| catalogue!("en": "common", "console", "my", "messages", "errors", "cli"));
 
 fn add_area(all: &mut Catalogue, area: &str, text: &str) {
-    let table: toml::Table = toml::from_str(text).expect("the embedded locale files are valid TOML; a test reads them");
+    let table: toml::Table =
+        toml::from_str(text).expect("the embedded locale files are valid TOML; a test reads them");
     flatten(all, area, &table);
 }
 
@@ -86,7 +89,9 @@ impl Texts {
 
     /// The text of `area.` + a value known at run time (a state, an error code), or that value itself.
     pub fn of_value(&self, prefix: &str, value: &str) -> String {
-        self.catalogue().get(&format!("{prefix}.{value}")).map_or_else(|| value.to_owned(), Clone::clone)
+        self.catalogue()
+            .get(&format!("{prefix}.{value}"))
+            .map_or_else(|| value.to_owned(), Clone::clone)
     }
 
     pub fn has(&self, key: &str) -> bool {
@@ -104,14 +109,25 @@ impl Texts {
     }
 
     /// Two values.
-    pub fn with2(&self, key: &str, name: &str, value: impl fmt::Display, name2: &str, value2: impl fmt::Display) -> String {
+    pub fn with2(
+        &self,
+        key: &str,
+        name: &str,
+        value: impl fmt::Display,
+        name2: &str,
+        value2: impl fmt::Display,
+    ) -> String {
         self.fill(key, &[(name, &value), (name2, &value2)])
     }
 
     /// A number of things: English takes `key_one` for 1 where it exists.
     pub fn count(&self, key: &str, n: i64) -> String {
         let one = format!("{key}_one");
-        let text = if n == 1 && self.has(&one) { self.get(&one).to_owned() } else { self.get(key).to_owned() };
+        let text = if n == 1 && self.has(&one) {
+            self.get(&one).to_owned()
+        } else {
+            self.get(key).to_owned()
+        };
         fill(&text, &[("n", &n)])
     }
 }
@@ -148,8 +164,16 @@ mod tests {
 
     #[test]
     fn both_languages_hold_the_same_keys() {
-        let missing: Vec<_> = CHINESE.keys().filter(|k| !ENGLISH.contains_key(*k)).map(|k| format!("en lacks {k}"))
-            .chain(ENGLISH.keys().filter(|k| !CHINESE.contains_key(*k) && !k.ends_with("_one")).map(|k| format!("zh-CN lacks {k}")))
+        let missing: Vec<_> = CHINESE
+            .keys()
+            .filter(|k| !ENGLISH.contains_key(*k))
+            .map(|k| format!("en lacks {k}"))
+            .chain(
+                ENGLISH
+                    .keys()
+                    .filter(|k| !CHINESE.contains_key(*k) && !k.ends_with("_one"))
+                    .map(|k| format!("zh-CN lacks {k}")),
+            )
             .collect();
         assert!(missing.is_empty(), "{missing:#?}");
     }
@@ -157,14 +181,23 @@ mod tests {
     #[test]
     fn both_languages_have_the_same_places() {
         let places = |text: &str| {
-            let mut found: Vec<String> = text.split('{').skip(1).filter_map(|p| p.split_once('}')).map(|(n, _)| n.to_owned()).collect();
+            let mut found: Vec<String> = text
+                .split('{')
+                .skip(1)
+                .filter_map(|p| p.split_once('}'))
+                .map(|(n, _)| n.to_owned())
+                .collect();
             found.sort();
             found.dedup();
             found
         };
         let odd: Vec<_> = CHINESE
             .iter()
-            .filter(|(key, text)| ENGLISH.get(*key).is_some_and(|en| places(en) != places(text)))
+            .filter(|(key, text)| {
+                ENGLISH
+                    .get(*key)
+                    .is_some_and(|en| places(en) != places(text))
+            })
             .map(|(key, _)| key)
             .collect();
         assert!(odd.is_empty(), "places differ: {odd:?}");

@@ -7,13 +7,14 @@ use yuezhi_store::robots::{self, Robot};
 use crate::{actions::ActionError, app::App, config::Config};
 
 /// The registry; a robot that cannot be built is left out of it with a log line, and `doctor` says why.
-pub fn registry(config: &Config, stored: &[Robot], instance: &str) -> Result<Registry, ActionError> {
+pub fn registry(config: &Config, stored: &[Robot]) -> Result<Registry, ActionError> {
     let from_file = config.robot.iter().filter_map(|robot| {
         Some(RobotSettings {
             name: robot.name.clone(),
             webhook: robot.webhook.clone()?,
             secret: robot.secret.clone(),
             keywords: robot.keywords.clone(),
+            per_minute: None,
         })
     });
     let from_database = stored.iter().map(|robot| RobotSettings {
@@ -21,21 +22,25 @@ pub fn registry(config: &Config, stored: &[Robot], instance: &str) -> Result<Reg
         webhook: SecretString::from(robot.webhook.clone()),
         secret: robot.secret.clone().map(SecretString::from),
         keywords: robot.keywords.clone(),
+        per_minute: None,
     });
     let dingtalk = &config.dingtalk;
-    let login = dingtalk.client_id.clone().zip(dingtalk.client_secret.clone()).map(|(client_id, client_secret)| LoginSettings {
-        client_id,
-        client_secret,
-        api_base: dingtalk.api_base.clone(),
-        oapi_base: dingtalk.oapi_base.clone(),
-        login_base: dingtalk.login_base.clone(),
-    });
+    let login = dingtalk
+        .client_id
+        .clone()
+        .zip(dingtalk.client_secret.clone())
+        .map(|(client_id, client_secret)| LoginSettings {
+            client_id,
+            client_secret,
+            api_base: dingtalk.api_base.clone(),
+            oapi_base: dingtalk.oapi_base.clone(),
+            login_base: dingtalk.login_base.clone(),
+        });
     Registry::build(RegistryConfig {
         robots: from_file.chain(from_database).collect(),
         mail: config.mail.as_ref().map(mail),
         login,
         oapi_base: dingtalk.oapi_base.clone(),
-        instance: instance.to_owned(),
     })
     .map_err(ActionError::internal)
 }
@@ -57,7 +62,10 @@ fn mail(mail: &crate::config::MailConfig) -> MailSettings {
 
 /// Builds the registry anew after a robot was saved or removed.
 pub async fn reload(app: &App) -> Result<(), ActionError> {
-    let stored = app.db.read(|tx| Ok::<_, ActionError>(robots::list(tx)?)).await?;
-    app.replace_channels(registry(&app.config, &stored, &app.instance)?);
+    let stored = app
+        .db
+        .read(|tx| Ok::<_, ActionError>(robots::list(tx)?))
+        .await?;
+    app.replace_channels(registry(&app.config, &stored)?);
     Ok(())
 }

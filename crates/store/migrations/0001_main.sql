@@ -46,7 +46,7 @@ CREATE TABLE people (
   updated_at {i64} NOT NULL
 ) {strict};
 CREATE INDEX people_name ON people (name {binary});
-CREATE INDEX people_staff_no ON people (staff_no {binary});
+--postgres:CREATE INDEX people_staff_no ON people (staff_no COLLATE "C");
 CREATE INDEX people_email ON people (email {binary});
 CREATE INDEX people_department ON people (department_no, no);
 

@@ -10,6 +10,29 @@ mod domain_values;
 mod engine;
 mod scratch;
 
+pub mod accounts;
+pub mod audience;
+pub mod audit;
+pub mod contents;
+pub mod deliveries;
+pub mod departments;
+pub mod idempotency;
+pub mod lanes;
+pub mod notices;
+pub mod obligations;
+pub mod occurrences;
+pub mod people;
+pub mod policies;
+pub mod progress;
+pub mod receipts;
+pub mod robots;
+pub mod schedules;
+pub mod sessions;
+pub mod settings;
+pub mod source_files;
+pub mod tokens;
+pub mod versions;
+
 pub use engine::{
     BackupError, BackupInfo, COMMIT_BUCKETS_MICROS, Columns, DatabaseConfig, Db, Dialect,
     FromValue, OpenError, Progress, RestoreError, Restored, Row, SCHEMA_VERSION, Stats, StoreError,

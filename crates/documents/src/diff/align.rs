@@ -5,12 +5,12 @@
 //! label and neighbourhood. Invariant: each old clause is used at most once; work is near-linear, since
 //! common character pairs are not looked up and each clause meets only a few candidates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use unicode_normalization::UnicodeNormalization as _;
+use similar::{Algorithm, DiffTag, capture_diff_slices};
 
+use super::likeness::{Ids, Side, heaviest_increasing, is_heading, side, similarity};
 use crate::clause::{Clause, ClauseKind};
-use crate::label;
 
 /// For each new clause the old one it continues, if any.
 pub(super) fn pairs(old: &[Clause], new: &[Clause]) -> Vec<Option<usize>> {
@@ -47,27 +47,11 @@ pub(super) fn moved(pairs: &[Option<usize>], old: &[Clause], new: &[Clause]) -> 
     moved
 }
 
-/// Text as compared: widths of characters and white space do not count.
-pub(super) fn normalised(text: &str) -> String {
-    text.nfkc().filter(|c| !c.is_whitespace()).collect()
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Pass {
     /// Headings and articles, so that their paragraphs know where they belong.
     Structure,
     Everything,
-}
-
-/// One side, prepared: an id per distinct text, and its pairs of characters sorted.
-struct Side<'c> {
-    clauses: &'c [Clause],
-    texts: Vec<u32>,
-    grams: Vec<Vec<u32>>,
-    lengths: Vec<usize>,
-    labels: Vec<Option<String>>,
-    /// The nearest heading or article at or before the clause.
-    parents: Vec<usize>,
 }
 
 struct Alignment<'c> {
@@ -77,22 +61,10 @@ struct Alignment<'c> {
     to_new: Vec<Option<usize>>,
 }
 
-/// Ids for equal things, shared by both sides.
-#[derive(Default)]
-struct Ids<K>(HashMap<K, u32>);
-
-impl<K: std::hash::Hash + Eq> Ids<K> {
-    fn of(&mut self, key: K) -> u32 {
-        let next = self.0.len() as u32;
-        *self.0.entry(key).or_insert(next)
-    }
-}
-
 const MAX_ANCHOR_DEPTH: usize = 12;
 /// A character pair that more clauses share than this says nothing about any of them.
 const MAX_SHARED_BY: usize = 48;
 const CANDIDATES: usize = 6;
-const MAX_GRAMS: usize = 4_000;
 
 impl<'c> Alignment<'c> {
     fn new(old: &'c [Clause], new: &'c [Clause]) -> Self {
@@ -133,6 +105,7 @@ impl<'c> Alignment<'c> {
         }
         let anchors = self.rare_pairs(old.clone(), new.clone());
         if anchors.is_empty() {
+            self.pair_repeated(old, new);
             return;
         }
         let (mut from_old, mut from_new) = (old.start, new.start);
@@ -142,6 +115,39 @@ impl<'c> Alignment<'c> {
             (from_old, from_new) = (i + 1, j + 1);
         }
         self.anchor(from_old..old.end, from_new..new.end, depth + 1);
+    }
+
+    /// Texts that occur several times (table rows, standing phrases), in order.
+    fn pair_repeated(&mut self, old: std::ops::Range<usize>, new: std::ops::Range<usize>) {
+        const MAX_COMPARISONS: usize = 4_000_000;
+        let in_new: HashSet<u32> = new.clone().map(|j| self.new.texts[j]).collect();
+        let old: Vec<usize> = old
+            .filter(|i| in_new.contains(&self.old.texts[*i]))
+            .collect();
+        let in_old: HashSet<u32> = old.iter().map(|i| self.old.texts[*i]).collect();
+        let new: Vec<usize> = new
+            .filter(|j| in_old.contains(&self.new.texts[*j]))
+            .collect();
+        if old.len().saturating_mul(new.len()) > MAX_COMPARISONS {
+            let mut next = 0;
+            for j in new {
+                let rest = old.get(next..).unwrap_or_default();
+                if let Some(at) = rest.iter().take(CANDIDATES).position(|i| self.equal(*i, j)) {
+                    self.pair(rest[at], j);
+                    next += at + 1;
+                }
+            }
+            return;
+        }
+        let old_texts: Vec<u32> = old.iter().map(|i| self.old.texts[*i]).collect();
+        let new_texts: Vec<u32> = new.iter().map(|j| self.new.texts[*j]).collect();
+        for op in capture_diff_slices(Algorithm::Myers, &old_texts, &new_texts) {
+            if op.tag() == DiffTag::Equal {
+                for (i, j) in old[op.old_range()].iter().zip(&new[op.new_range()]) {
+                    self.pair(*i, *j);
+                }
+            }
+        }
     }
 
     /// Texts that occur once on each side of the stretch; the heaviest of them that are in order.
@@ -374,145 +380,6 @@ impl Gaps {
     }
 }
 
-fn side<'c>(
-    clauses: &'c [Clause],
-    texts: &mut Ids<String>,
-    grams: &mut Ids<(char, char)>,
-) -> Side<'c> {
-    let mut side = Side {
-        clauses,
-        texts: Vec::new(),
-        grams: Vec::new(),
-        lengths: Vec::new(),
-        labels: Vec::new(),
-        parents: Vec::new(),
-    };
-    let mut parent = 0;
-    for (at, clause) in clauses.iter().enumerate() {
-        let text = normalised(clause.body());
-        let chars: Vec<char> = text
-            .chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase)
-            .collect();
-        let mut pairs: Vec<u32> = chars
-            .windows(2)
-            .take(MAX_GRAMS)
-            .map(|pair| grams.of((pair[0], pair[1])))
-            .collect();
-        pairs.sort_unstable();
-        pairs.dedup();
-        let label = clause.label.as_deref().map(label::normalised);
-        if is_heading(clause) || clause.kind == ClauseKind::Article {
-            parent = at;
-        }
-        // Clauses that are nothing but a label are equal if the labels are.
-        let key = if text.is_empty() {
-            format!("\0{}", label.as_deref().unwrap_or_default())
-        } else {
-            text
-        };
-        side.texts.push(texts.of(key));
-        side.lengths.push(chars.len());
-        side.grams.push(pairs);
-        side.labels.push(label);
-        side.parents.push(parent);
-    }
-    side
-}
-
-fn is_heading(clause: &Clause) -> bool {
-    clause.heading.is_some()
-        || matches!(
-            clause.kind,
-            ClauseKind::Part | ClauseKind::Chapter | ClauseKind::Section
-        )
-}
-
 fn takes_part(clause: &Clause, pass: Pass) -> bool {
     pass == Pass::Everything || is_heading(clause) || clause.kind == ClauseKind::Article
-}
-
-/// 0 to 100: the share of pairs in common, or how much of the shorter text is in the longer one.
-fn similarity(a: &[u32], b: &[u32]) -> u32 {
-    const MIN_CONTAINED: usize = 10;
-    let shorter = a.len().min(b.len());
-    if shorter == 0 {
-        return 0;
-    }
-    let shared = in_common(a, b);
-    let dice = 200 * shared / (a.len() + b.len());
-    let contained = 100 * shared / shorter;
-    let by_containment = if shorter >= MIN_CONTAINED && contained >= 75 {
-        contained * 8 / 10
-    } else {
-        0
-    };
-    dice.max(by_containment) as u32
-}
-
-fn in_common(a: &[u32], b: &[u32]) -> usize {
-    let (mut i, mut j, mut count) = (0, 0, 0);
-    while let (Some(x), Some(y)) = (a.get(i), b.get(j)) {
-        match x.cmp(y) {
-            std::cmp::Ordering::Less => i += 1,
-            std::cmp::Ordering::Greater => j += 1,
-            std::cmp::Ordering::Equal => {
-                count += 1;
-                i += 1;
-                j += 1;
-            }
-        }
-    }
-    count
-}
-
-/// Marks the increasing subsequence with the largest sum of weights. All values are distinct.
-fn heaviest_increasing(values: &[usize], weights: &[u64]) -> Vec<bool> {
-    let size = values.iter().max().map_or(0, |max| max + 1);
-    // A Fenwick tree over the values: the best sum that ends at or below a value, and where.
-    let mut tree: Vec<(u64, Option<usize>)> = vec![(0, None); size + 1];
-    let mut before: Vec<Option<usize>> = vec![None; values.len()];
-    let mut best: (u64, Option<usize>) = (0, None);
-    for (at, (&value, &weight)) in values.iter().zip(weights).enumerate() {
-        let mut below: (u64, Option<usize>) = (0, None);
-        let mut node = value;
-        while node > 0 {
-            below = below.max(tree[node]);
-            node &= node - 1;
-        }
-        before[at] = below.1;
-        let sum = (below.0 + weight, Some(at));
-        best = best.max(sum);
-        let mut node = value + 1;
-        while node <= size {
-            tree[node] = tree[node].max(sum);
-            node += node & node.wrapping_neg();
-        }
-    }
-    let mut marked = vec![false; values.len()];
-    let mut last = best.1;
-    while let Some(at) = last {
-        marked[at] = true;
-        last = before[at];
-    }
-    marked
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_heaviest_order_keeps_the_long_clause_in_place() {
-        assert_eq!(
-            heaviest_increasing(&[0, 3, 1, 2], &[1, 100, 1, 1]),
-            [true, true, false, false]
-        );
-        assert_eq!(
-            heaviest_increasing(&[0, 3, 1, 2], &[1, 1, 1, 1]),
-            [true, false, true, true]
-        );
-        assert_eq!(heaviest_increasing(&[], &[]), Vec::<bool>::new());
-    }
 }

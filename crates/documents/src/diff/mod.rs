@@ -7,6 +7,7 @@
 //! the kept and inserted text the new one. Weakness: a clause split in two shows as reworded and added.
 
 mod align;
+mod likeness;
 mod summary;
 mod view;
 mod words;
@@ -179,13 +180,15 @@ fn matched(
     moved: bool,
     effort: &mut words::Effort,
 ) -> Change {
-    let same_words = align::normalised(old.1.body()) == align::normalised(new.1.body());
+    let same_words = likeness::normalised(old.1.body()) == likeness::normalised(new.1.body());
+    // A paragraph that lost or got a label beside it has the same words and no other number.
     let number = |clause: &Clause| clause.label.as_deref().map(label::normalised);
+    let renumbered = matches!((number(old.1), number(new.1)), (Some(a), Some(b)) if a != b);
     let kind = match (same_words, moved) {
         (true, true) => ChangeKind::Moved,
         (false, true) => ChangeKind::MovedAndReworded,
         (false, false) => ChangeKind::Reworded,
-        (true, false) if number(old.1) != number(new.1) => ChangeKind::Renumbered,
+        (true, false) if renumbered => ChangeKind::Renumbered,
         (true, false) => ChangeKind::Unchanged,
     };
     let segments = words::compare(old.1.body(), new.1.body(), effort);

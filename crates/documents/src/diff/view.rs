@@ -4,7 +4,7 @@
 //! marked by element, by class and by signs in the text, so they survive without colour and in a mail.
 //! Invariant: the output went through the sanitiser; unchanged clauses appear only beside changed ones.
 
-use super::align;
+use super::likeness;
 use super::{Change, ChangeKind, ClauseRef, Diff, Segment};
 use crate::sanitise::{self, escape};
 
@@ -131,7 +131,7 @@ impl Diff {
         }
         let head = |words: &str| format!("<th scope=\"col\">{}</th>", escape(words));
         sanitise::outgoing(&format!(
-            "<div class=\"table\" role=\"region\" tabindex=\"0\"><table class=\"diff\">\n\
+            "<div class=\"table\" tabindex=\"0\"><table class=\"diff\">\n\
              <thead><tr>{}{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
             head(&labels.old_version),
             head(&labels.new_version),
@@ -309,7 +309,7 @@ impl View<'_> {
                 Segment::Same(text) => out.push_str(&lines(text)),
                 Segment::Deleted(gone) => match segments.peek() {
                     Some(Segment::Inserted(came))
-                        if align::normalised(gone) == align::normalised(came) =>
+                        if likeness::normalised(gone) == likeness::normalised(came) =>
                     {
                         out.push_str(&lines(if new { came } else { gone }));
                         segments.next();

@@ -200,6 +200,34 @@ fn english_handbooks_compare_by_word_and_heading() {
 }
 
 #[test]
+fn rows_that_repeat_are_paired_in_order() {
+    let table = |rows: &[&str]| format!("| 城市 | 标准 |\n|---|---|\n{}", rows.concat());
+    let row = "| 其他 | 350 |\n";
+    let changes = compare(
+        &table(&[row, row, "| 北京 | 500 |\n", row]),
+        &table(&[row, "| 北京 | 600 |\n", row]),
+    );
+    assert_eq!(
+        (
+            changes.counts().unchanged,
+            changes.counts().reworded,
+            changes.counts().deleted
+        ),
+        (3, 1, 1)
+    );
+}
+
+#[test]
+fn a_heading_with_other_words_is_the_heading_of_its_text() {
+    let changes = compare(
+        "# 手册\n\n## 笔记本\n\n每人一台电脑，三年一换。\n",
+        "# 手册\n\n## 设备\n\n每人一台电脑，三年一换。\n",
+    );
+    assert_eq!(told(&changes), ["Reworded ¶→¶ [-笔记本-]{+设备+}"]);
+    assert_eq!(changes.proposed_summary(Language::Chinese), "修改「设备」");
+}
+
+#[test]
 fn a_diff_survives_json() {
     let changes = compare(&regulation(&ARTICLES), &regulation(&ARTICLES[1..]));
     let json = serde_json::to_string(&changes).unwrap();

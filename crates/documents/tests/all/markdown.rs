@@ -170,6 +170,14 @@ fn what_is_no_document_is_refused_with_a_reason() {
         refusal("a.png", b"\x89PNG\r\n\x1a\n....").code(),
         "unsupported"
     );
+    let short = yuezhi_documents::Limits {
+        max_text_chars: 3,
+        ..Default::default()
+    };
+    for text in ["甲乙丙丁", "a long line of text"] {
+        let error = yuezhi_documents::read("a.md", text.as_bytes(), &short).unwrap_err();
+        assert_eq!(error.code(), "too_complex");
+    }
     let limits = yuezhi_documents::Limits {
         max_file_bytes: 3,
         ..Default::default()

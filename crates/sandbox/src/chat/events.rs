@@ -55,6 +55,13 @@ fn tell(shared: &Shared, event: &Event, userid: &str) -> Option<Sent> {
             let data = json!({ "conversation": row, "mine": reader == userid });
             Some(Sent::default().event("read").data(data.to_string()))
         }
+        Event::Mail(id) => {
+            let mail = world.mails.iter().rev().find(|mail| mail.id == *id)?;
+            let person = world.person(userid);
+            let is_mine = person.is_some_and(|person| mail.is_to(&person.email));
+            let data = json!({ "mine": is_mine });
+            Some(Sent::default().event("mail").data(data.to_string()))
+        }
         Event::Changed => Some(changed()),
     }
 }

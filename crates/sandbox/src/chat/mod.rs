@@ -107,7 +107,11 @@ fn asset(name: &str) -> Response {
 
 /// Why the page's own call was not done; shown to the reader as it is.
 #[derive(Debug)]
-struct Refused(StatusCode, &'static str, &'static str);
+pub(crate) struct Refused(
+    pub(crate) StatusCode,
+    pub(crate) &'static str,
+    pub(crate) &'static str,
+);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
@@ -115,7 +119,7 @@ impl IntoResponse for Refused {
     }
 }
 
-const NOBODY: Refused = Refused(
+pub(crate) const NOBODY: Refused = Refused(
     StatusCode::NOT_FOUND,
     "组织里还没有成员",
     "The organisation has no people",
@@ -139,10 +143,15 @@ async fn home(
         .filter_map(|id| view::conversation(&world, &id, &person.userid))
         .collect();
     conversations.sort_by_key(|conversation| std::cmp::Reverse(conversation.last_ms));
+    let mails = world.mails.iter().filter(|mail| mail.is_to(&person.email));
+    let mails_unread = mails
+        .filter(|mail| !world.mails_read.contains(&mail.id))
+        .count();
     Ok(Json(json!({
         "organisation": world.organisation.name,
         "persona": view::person(&world, person),
         "people": world.organisation.people.len(),
+        "mails_unread": mails_unread,
         "conversations": conversations,
         "now_ms": shared.clock.now_ms(),
     })))

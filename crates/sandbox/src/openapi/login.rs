@@ -19,6 +19,8 @@ use crate::text::escape;
 use crate::world::LoginCode;
 
 const CODE_LIFE_MS: i64 = 5 * 60_000;
+/// More people than this are chosen in the chat client, which can search.
+const PEOPLE_SHOWN: usize = 500;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -183,21 +185,28 @@ fn render(
             zh.to_owned()
         }
     };
-    let options = world.organisation.people.iter().take(500).map(|other| {
-        let selected = if other.userid == person.userid {
-            " selected"
-        } else {
-            ""
-        };
-        let (userid, name, title) = (
-            escape(&other.userid),
-            escape(&other.name),
-            escape(&other.title),
-        );
-        format!(
-            r#"<option value="{userid}"{selected} data-name="{name}">{name} · {title}</option>"#
-        )
-    });
+    let others = world
+        .organisation
+        .people
+        .iter()
+        .filter(|other| other.userid != person.userid);
+    let options = std::iter::once(person)
+        .chain(others.take(PEOPLE_SHOWN))
+        .map(|other| {
+            let selected = if other.userid == person.userid {
+                " selected"
+            } else {
+                ""
+            };
+            let (userid, name, title) = (
+                escape(&other.userid),
+                escape(&other.name),
+                escape(&other.title),
+            );
+            format!(
+                r#"<option value="{userid}"{selected} data-name="{name}">{name} · {title}</option>"#
+            )
+        });
     let hidden = [
         ("redirect_uri", request.redirect_uri.as_str()),
         ("response_type", &request.response_type),

@@ -4,6 +4,7 @@ mod app_robots;
 mod chat;
 mod faults;
 mod login;
+mod mail;
 mod official_sdk;
 mod restart;
 mod support;

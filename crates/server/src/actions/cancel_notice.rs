@@ -17,7 +17,12 @@ pub struct Cancelled {
 }
 
 /// Cancels an open notice. `reason` is shown to whoever opens its link.
-pub async fn cancel(app: &App, actor: Actor, notice_id: NoticeId, reason: &str) -> Result<Cancelled, ActionError> {
+pub async fn cancel(
+    app: &App,
+    actor: Actor,
+    notice_id: NoticeId,
+    reason: &str,
+) -> Result<Cancelled, ActionError> {
     let now = app.now();
     let reason = reason.trim().to_owned();
     if reason.is_empty() {
@@ -26,18 +31,47 @@ pub async fn cancel(app: &App, actor: Actor, notice_id: NoticeId, reason: &str) 
     let (notice_no, cancelled) = app
         .db
         .write(move |tx| {
-            let notice = notices::by_id(tx, &notice_id)?.ok_or_else(|| Refusal::not_found("notice_unknown"))?;
+            let notice = notices::by_id(tx, &notice_id)?
+                .ok_or_else(|| Refusal::not_found("notice_unknown"))?;
             if !matches!(notice.state, NoticeState::Open | NoticeState::Expanding)
-                || !notices::set_state(tx, notice.no, notice.state, NoticeState::Cancelled, now, Some(&reason))?
+                || !notices::set_state(
+                    tx,
+                    notice.no,
+                    notice.state,
+                    NoticeState::Cancelled,
+                    now,
+                    Some(&reason),
+                )?
             {
-                return Err(Refusal::conflict("notice_not_open").with("state", notice.state).into());
+                return Err(Refusal::conflict("notice_not_open")
+                    .with("state", notice.state)
+                    .into());
             }
             let why = CloseReason::NoticeCancelled.as_str();
-            let pending_closed = obligations::close_all_pending(tx, notice.no, ObligationState::Closed, now, Some(why))?;
+            let pending_closed = obligations::close_all_pending(
+                tx,
+                notice.no,
+                ObligationState::Closed,
+                now,
+                Some(why),
+            )?;
             let deliveries_cancelled = deliveries::cancel_pending_for_notice(tx, notice.no)?;
             let detail = serde_json::json!({ "reason": reason, "pending_closed": pending_closed });
-            audit::append(tx, now, &actor.to_string(), "notice.cancelled", &format!("notice:{notice_id}"), &detail.to_string())?;
-            Ok::<_, ActionError>((notice.no, Cancelled { pending_closed, deliveries_cancelled }))
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "notice.cancelled",
+                &format!("notice:{notice_id}"),
+                &detail.to_string(),
+            )?;
+            Ok::<_, ActionError>((
+                notice.no,
+                Cancelled {
+                    pending_closed,
+                    deliveries_cancelled,
+                },
+            ))
         })
         .await?;
     app.announce(notice_no);

@@ -27,14 +27,25 @@ pub struct ScheduleInput {
 }
 
 /// The next times of a rule, for a preview before saving.
-pub fn preview(app: &App, rule: &str, zone: Option<&str>, count: usize) -> Result<Vec<UnixMillis>, Refusal> {
+pub fn preview(
+    app: &App,
+    rule: &str,
+    zone: Option<&str>,
+    count: usize,
+) -> Result<Vec<UnixMillis>, Refusal> {
     let schedule = parse(app, rule, zone)?;
-    Ok(schedule.next_n(app.now(), count, &app.calendar()).into_iter().map(|o| o.at).collect())
+    Ok(schedule
+        .next_n(app.now(), count, &app.calendar())
+        .into_iter()
+        .map(|o| o.at)
+        .collect())
 }
 
 fn parse(app: &App, rule: &str, zone: Option<&str>) -> Result<Schedule, Refusal> {
     let zone = match zone.map(str::trim).filter(|z| !z.is_empty()) {
-        Some(zone) => zone.parse().map_err(|_| Refusal::invalid("time_zone", "zone_bad").with("zone", zone))?,
+        Some(zone) => zone
+            .parse()
+            .map_err(|_| Refusal::invalid("time_zone", "zone_bad").with("zone", zone))?,
         None => app.time_zone.clone(),
     };
     let schedule = Schedule::parse(rule, zone).map_err(|error| refusals::schedule(rule, &error))?;
@@ -50,17 +61,34 @@ fn check(app: &App, input: &ScheduleInput) -> Result<schedules::ScheduleFields, 
     if name.is_empty() || name.chars().count() > 80 {
         return Err(Refusal::invalid("name", "schedule_name_missing"));
     }
-    let title = if input.title.trim().is_empty() { name } else { input.title.trim() };
+    let title = if input.title.trim().is_empty() {
+        name
+    } else {
+        input.title.trim()
+    };
     if input.body.trim().is_empty() {
         return Err(Refusal::invalid("body", "schedule_text_missing"));
     }
     let channels = app.channels();
     let mut lanes = Vec::new();
-    for lane in input.lanes.iter().map(|l| l.trim()).filter(|l| !l.is_empty()) {
-        let group = channels.get(lane).is_some_and(|channel| !channel.limits().personal);
+    for lane in input
+        .lanes
+        .iter()
+        .map(|l| l.trim())
+        .filter(|l| !l.is_empty())
+    {
+        let group = channels
+            .get(lane)
+            .is_some_and(|channel| !channel.limits().personal);
         if !group {
-            let known: Vec<_> = channels.lanes().filter(|c| !c.limits().personal).map(|c| c.lane().to_owned()).collect();
-            return Err(Refusal::invalid("lanes", "channel_unknown").with("lane", lane).with("known", known.join(", ")));
+            let known: Vec<_> = channels
+                .lanes()
+                .filter(|c| !c.limits().personal)
+                .map(|c| c.lane().to_owned())
+                .collect();
+            return Err(Refusal::invalid("lanes", "channel_unknown")
+                .with("lane", lane)
+                .with("known", known.join(", ")));
         }
         lanes.push(lane.to_owned());
     }
@@ -74,19 +102,33 @@ fn check(app: &App, input: &ScheduleInput) -> Result<schedules::ScheduleFields, 
         lanes,
         title: title.chars().take(120).collect(),
         body: input.body.trim().to_owned(),
-        next_at: schedule.next_after(app.now(), &app.calendar()).map(|o| o.at),
+        next_at: schedule
+            .next_after(app.now(), &app.calendar())
+            .map(|o| o.at),
     })
 }
 
 /// Creates a schedule; it is active at once.
-pub async fn create(app: &App, actor: Actor, input: &ScheduleInput) -> Result<ScheduleId, ActionError> {
+pub async fn create(
+    app: &App,
+    actor: Actor,
+    input: &ScheduleInput,
+) -> Result<ScheduleId, ActionError> {
     let fields = check(app, input)?;
     let now = app.now();
     let id: ScheduleId = app.ids.next(now);
     app.db
         .write(move |tx| {
             let by = actor.to_string();
-            schedules::insert(tx, &schedules::NewSchedule { id, fields: fields.clone(), created_by: by.clone(), created_at: now })?;
+            schedules::insert(
+                tx,
+                &schedules::NewSchedule {
+                    id,
+                    fields: fields.clone(),
+                    created_by: by.clone(),
+                    created_at: now,
+                },
+            )?;
             record(tx, &by, "schedule.created", id, &fields.rule, now)
         })
         .await?;
@@ -95,34 +137,69 @@ pub async fn create(app: &App, actor: Actor, input: &ScheduleInput) -> Result<Sc
 }
 
 /// Changes everything about a schedule.
-pub async fn update(app: &App, actor: Actor, id: ScheduleId, input: &ScheduleInput) -> Result<(), ActionError> {
+pub async fn update(
+    app: &App,
+    actor: Actor,
+    id: ScheduleId,
+    input: &ScheduleInput,
+) -> Result<(), ActionError> {
     let fields = check(app, input)?;
-    change(app, actor, id, "schedule.changed", move |tx, schedule, now| {
-        Ok(schedules::update(tx, schedule.no, &fields, now)?)
-    })
+    change(
+        app,
+        actor,
+        id,
+        "schedule.changed",
+        move |tx, schedule, now| Ok(schedules::update(tx, schedule.no, &fields, now)?),
+    )
     .await
 }
 
 /// Pauses, or goes on from the next time to come: what fell into the pause is not made up for.
-pub async fn set_paused(app: &App, actor: Actor, id: ScheduleId, paused: bool) -> Result<(), ActionError> {
+pub async fn set_paused(
+    app: &App,
+    actor: Actor,
+    id: ScheduleId,
+    paused: bool,
+) -> Result<(), ActionError> {
     let calendar = app.calendar();
-    let action = if paused { "schedule.paused" } else { "schedule.resumed" };
+    let action = if paused {
+        "schedule.paused"
+    } else {
+        "schedule.resumed"
+    };
     change(app, actor, id, action, move |tx, schedule, now| {
-        let next = of_row(schedule).and_then(|s| s.next_after(now, &calendar)).map(|o| o.at);
+        let next = of_row(schedule)
+            .and_then(|s| s.next_after(now, &calendar))
+            .map(|o| o.at);
         Ok(schedules::set_paused(tx, schedule.no, paused, next, now)?)
     })
     .await
 }
 
 /// Leaves out the next occurrence, or takes that back.
-pub async fn skip_next(app: &App, actor: Actor, id: ScheduleId, skip: bool) -> Result<(), ActionError> {
-    let action = if skip { "schedule.skip_next" } else { "schedule.skip_undone" };
-    change(app, actor, id, action, move |tx, schedule, now| Ok(schedules::set_skip_next(tx, schedule.no, skip, now)?)).await
+pub async fn skip_next(
+    app: &App,
+    actor: Actor,
+    id: ScheduleId,
+    skip: bool,
+) -> Result<(), ActionError> {
+    let action = if skip {
+        "schedule.skip_next"
+    } else {
+        "schedule.skip_undone"
+    };
+    change(app, actor, id, action, move |tx, schedule, now| {
+        Ok(schedules::set_skip_next(tx, schedule.no, skip, now)?)
+    })
+    .await
 }
 
 /// Removes a schedule; what it sent stays recorded.
 pub async fn delete(app: &App, actor: Actor, id: ScheduleId) -> Result<(), ActionError> {
-    change(app, actor, id, "schedule.deleted", |tx, schedule, _| Ok(schedules::delete(tx, schedule.no)?)).await
+    change(app, actor, id, "schedule.deleted", |tx, schedule, _| {
+        Ok(schedules::delete(tx, schedule.no)?)
+    })
+    .await
 }
 
 /// Sends the message now, beside its regular times.
@@ -141,12 +218,15 @@ async fn change(
     actor: Actor,
     id: ScheduleId,
     action: &'static str,
-    apply: impl Fn(&mut Tx<'_>, &schedules::Schedule, UnixMillis) -> Result<bool, ActionError> + Send + 'static,
+    apply: impl Fn(&mut Tx<'_>, &schedules::Schedule, UnixMillis) -> Result<bool, ActionError>
+    + Send
+    + 'static,
 ) -> Result<(), ActionError> {
     let now = app.now();
     app.db
         .write(move |tx| {
-            let schedule = schedules::by_id(tx, &id)?.ok_or_else(|| Refusal::not_found("schedule_unknown"))?;
+            let schedule =
+                schedules::by_id(tx, &id)?.ok_or_else(|| Refusal::not_found("schedule_unknown"))?;
             if !apply(tx, &schedule, now)? {
                 return Err(Refusal::conflict("schedule_moved_on").into());
             }
@@ -157,7 +237,14 @@ async fn change(
     Ok(())
 }
 
-fn record(tx: &mut Tx<'_>, by: &str, action: &str, id: ScheduleId, rule: &str, now: UnixMillis) -> Result<(), ActionError> {
+fn record(
+    tx: &mut Tx<'_>,
+    by: &str,
+    action: &str,
+    id: ScheduleId,
+    rule: &str,
+    now: UnixMillis,
+) -> Result<(), ActionError> {
     let detail = serde_json::json!({ "rule": rule }).to_string();
     audit::append(tx, now, by, action, &format!("schedule:{id}"), &detail)?;
     Ok(())
@@ -177,18 +264,23 @@ fn send(
     now: UnixMillis,
     actor: &str,
 ) -> Result<(), yuezhi_store::StoreError> {
-    let written = occurrences::insert(tx, &occurrences::NewOccurrence {
-        id,
-        notice_no: 0,
-        schedule_no: schedule.no,
-        step: step.to_owned(),
-        planned_at,
-        decided_at: now,
-        outcome: OccurrenceOutcome::Fired,
-        recipients: schedule.lanes.len() as i64,
-        actor: actor.to_owned(),
-    })?;
-    let Some(occurrence_no) = written else { return Ok(()) };
+    let written = occurrences::insert(
+        tx,
+        &occurrences::NewOccurrence {
+            id,
+            notice_no: 0,
+            schedule_no: schedule.no,
+            step: step.to_owned(),
+            planned_at,
+            decided_at: now,
+            outcome: OccurrenceOutcome::Fired,
+            recipients: schedule.lanes.len() as i64,
+            actor: actor.to_owned(),
+        },
+    )?;
+    let Some(occurrence_no) = written else {
+        return Ok(());
+    };
     for lane in &schedule.lanes {
         lanes::ensure(tx, lane, "robot", now)?;
         deliveries::insert_group(tx, &group_message(lane, 0, occurrence_no, now))?;
@@ -200,11 +292,16 @@ fn send(
 pub async fn fire_due(app: &App) -> Result<Option<UnixMillis>, ActionError> {
     const AT_ONCE: usize = 100;
     let now = app.now();
-    let due = app.db.read(move |tx| Ok::<_, ActionError>(schedules::due(tx, now, AT_ONCE)?)).await?;
+    let due = app
+        .db
+        .read(move |tx| Ok::<_, ActionError>(schedules::due(tx, now, AT_ONCE)?))
+        .await?;
     for row in due {
         fire(app, row, now).await?;
     }
-    app.db.read(|tx| Ok::<_, ActionError>(schedules::next_at_min(tx)?)).await
+    app.db
+        .read(|tx| Ok::<_, ActionError>(schedules::next_at_min(tx)?))
+        .await
 }
 
 /// Missed occurrences recorded one by one after a long sleep.
@@ -213,17 +310,31 @@ const MISSED_SHOWN: usize = 50;
 async fn fire(app: &App, row: schedules::Schedule, now: UnixMillis) -> Result<(), ActionError> {
     let calendar = app.calendar();
     let schedule = of_row(&row);
-    let from = row.next_at.unwrap_or(now).minus(std::time::Duration::from_millis(1));
-    let missed = schedule.as_ref().map(|s| s.between(from, now, &calendar)).unwrap_or_default();
-    let next = schedule.as_ref().and_then(|s| s.next_after(now, &calendar)).map(|o| o.at);
+    let from = row
+        .next_at
+        .unwrap_or(now)
+        .minus(std::time::Duration::from_millis(1));
+    let missed = schedule
+        .as_ref()
+        .map(|s| s.between(from, now, &calendar))
+        .unwrap_or_default();
+    let next = schedule
+        .as_ref()
+        .and_then(|s| s.next_after(now, &calendar))
+        .map(|o| o.at);
     let (mut fired, mut skipped) = collapse(missed, |o| o.at, now, DEFAULT_GRACE);
-    if row.skip_next && let Some(occurrence) = fired.take() {
+    if row.skip_next
+        && let Some(occurrence) = fired.take()
+    {
         skipped.push((occurrence, OccurrenceOutcome::SkippedOnce));
     }
     // A minutely rule after a night off: the last ones tell enough.
     let skipped = skipped.split_off(skipped.len().saturating_sub(MISSED_SHOWN));
     let fire_id: OccurrenceId = app.ids.next(now);
-    let skipped: Vec<_> = skipped.into_iter().map(|(o, outcome)| (app.ids.next::<OccurrenceId>(now), o.at, outcome)).collect();
+    let skipped: Vec<_> = skipped
+        .into_iter()
+        .map(|(o, outcome)| (app.ids.next::<OccurrenceId>(now), o.at, outcome))
+        .collect();
     let sent = app
         .db
         .write(move |tx| {
@@ -232,23 +343,36 @@ async fn fire(app: &App, row: schedules::Schedule, now: UnixMillis) -> Result<()
                 return Ok::<_, ActionError>(false);
             }
             for (id, planned_at, outcome) in &skipped {
-                occurrences::insert(tx, &occurrences::NewOccurrence {
-                    id: *id,
-                    notice_no: 0,
-                    schedule_no: row.no,
-                    step: "schedule".to_owned(),
-                    planned_at: *planned_at,
-                    decided_at: now,
-                    outcome: *outcome,
-                    recipients: 0,
-                    actor: Actor::System.to_string(),
-                })?;
+                occurrences::insert(
+                    tx,
+                    &occurrences::NewOccurrence {
+                        id: *id,
+                        notice_no: 0,
+                        schedule_no: row.no,
+                        step: "schedule".to_owned(),
+                        planned_at: *planned_at,
+                        decided_at: now,
+                        outcome: *outcome,
+                        recipients: 0,
+                        actor: Actor::System.to_string(),
+                    },
+                )?;
             }
             if row.skip_next && !skipped.is_empty() {
                 schedules::set_skip_next(tx, row.no, false, now)?;
             }
-            let Some(occurrence) = &fired else { return Ok(false) };
-            send(tx, &row, fire_id, "schedule", occurrence.at, now, &Actor::System.to_string())?;
+            let Some(occurrence) = &fired else {
+                return Ok(false);
+            };
+            send(
+                tx,
+                &row,
+                fire_id,
+                "schedule",
+                occurrence.at,
+                now,
+                &Actor::System.to_string(),
+            )?;
             Ok(true)
         })
         .await?;

@@ -4,7 +4,9 @@
 //! however often the button is pressed; the receipt is durable before anybody is told; it is bound to the text that
 //! was shown and to the words that were agreed to, by their hashes. Confirming stops what would still remind.
 
-use yuezhi_domain::{Language, NoticeState, ObligationState, ReceiptId, ReceiptKind, ReceiptSource, UnixMillis};
+use yuezhi_domain::{
+    Language, NoticeState, ObligationState, ReceiptId, ReceiptKind, ReceiptSource, UnixMillis,
+};
 use yuezhi_store::{deliveries, notices, obligations, receipts, versions};
 
 use super::{ActionError, Refusal, RefusalKind};
@@ -44,7 +46,10 @@ pub async fn confirm(app: &App, confirmation: Confirmation) -> Result<Confirmed,
     let now = app.now();
     let id: ReceiptId = app.ids.next(now);
     let notice_no = confirmation.notice_no;
-    let confirmed = app.db.write(move |tx| confirm_in(tx, &confirmation, id, now)).await?;
+    let confirmed = app
+        .db
+        .write(move |tx| confirm_in(tx, &confirmation, id, now))
+        .await?;
     if matches!(confirmed, Confirmed::Now { .. }) {
         app.announce(notice_no);
     }
@@ -61,36 +66,58 @@ fn confirm_in(
     let obligation = obligations::get(tx, notice_no, person_no)?
         .ok_or_else(|| Refusal::new(RefusalKind::Forbidden, "not_in_audience"))?;
     if obligation.state == ObligationState::Acknowledged {
-        return Ok(Confirmed::Already { at: obligation.acted_at.unwrap_or(now) });
+        return Ok(Confirmed::Already {
+            at: obligation.acted_at.unwrap_or(now),
+        });
     }
-    let notice = notices::get(tx, notice_no)?.ok_or_else(|| Refusal::not_found("notice_unknown"))?;
+    let notice =
+        notices::get(tx, notice_no)?.ok_or_else(|| Refusal::not_found("notice_unknown"))?;
     match notice.state {
         NoticeState::Cancelled => return Err(Refusal::conflict("notice_cancelled").into()),
         NoticeState::Superseded => return Err(Refusal::conflict("notice_superseded").into()),
         NoticeState::Expanding | NoticeState::Open | NoticeState::Closed => {}
     }
-    let version = versions::get(tx, notice.version_no)?.ok_or_else(|| Refusal::not_found("notice_unknown"))?;
-    if confirmation.text_hash != version.text_hash.as_str() || confirmation.consent_hash != notice.consent_hash.as_str() {
+    let version = versions::get(tx, notice.version_no)?
+        .ok_or_else(|| Refusal::not_found("notice_unknown"))?;
+    if confirmation.text_hash != version.text_hash.to_string()
+        || confirmation.consent_hash != notice.consent_hash.to_string()
+    {
         return Err(Refusal::conflict("text_changed_meanwhile").into());
     }
-    let open_states = [ObligationState::Pending, ObligationState::Declined, ObligationState::Exempted, ObligationState::Closed];
-    if !obligations::transition(tx, notice_no, person_no, &open_states, ObligationState::Acknowledged, now, None)? {
+    let open_states = [
+        ObligationState::Pending,
+        ObligationState::Declined,
+        ObligationState::Exempted,
+        ObligationState::Closed,
+    ];
+    if !obligations::transition(
+        tx,
+        notice_no,
+        person_no,
+        &open_states,
+        ObligationState::Acknowledged,
+        now,
+        None,
+    )? {
         return Err(Refusal::conflict("obligation_closed").into());
     }
     obligations::mark_opened(tx, notice_no, person_no, now)?;
-    receipts::insert(tx, &receipts::NewReceipt {
-        id,
-        notice_no,
-        person_no,
-        version_no: notice.version_no,
-        kind: ReceiptKind::Acknowledged,
-        source: confirmation.source,
-        at: now,
-        language: confirmation.language,
-        text_hash: version.text_hash,
-        consent_hash: Some(notice.consent_hash),
-        detail: confirmation.detail.clone(),
-    })?;
+    receipts::insert(
+        tx,
+        &receipts::NewReceipt {
+            id,
+            notice_no,
+            person_no,
+            version_no: notice.version_no,
+            kind: ReceiptKind::Acknowledged,
+            source: confirmation.source,
+            at: now,
+            language: confirmation.language,
+            text_hash: version.text_hash,
+            consent_hash: Some(notice.consent_hash),
+            detail: confirmation.detail.clone(),
+        },
+    )?;
     deliveries::cancel_pending_for_person(tx, notice_no, person_no)?;
     Ok(Confirmed::Now { at: now })
 }

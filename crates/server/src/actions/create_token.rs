@@ -23,9 +23,25 @@ pub async fn create(app: &App, actor: Actor, name: &str) -> Result<String, Actio
     app.db
         .write(move |tx| {
             let by = actor.to_string();
-            tokens::insert(tx, &tokens::NewToken { id: id.to_string(), name: name.clone(), hash: hash.clone(), created_by: by.clone(), created_at: now })?;
+            tokens::insert(
+                tx,
+                &tokens::NewToken {
+                    id: id.to_string(),
+                    name: name.clone(),
+                    hash: hash.clone(),
+                    created_by: by.clone(),
+                    created_at: now,
+                },
+            )?;
             let detail = serde_json::json!({ "name": name }).to_string();
-            audit::append(tx, now, &by, "token.created", &format!("token:{id}"), &detail)?;
+            audit::append(
+                tx,
+                now,
+                &by,
+                "token.created",
+                &format!("token:{id}"),
+                &detail,
+            )?;
             Ok::<_, ActionError>(())
         })
         .await?;
@@ -40,7 +56,14 @@ pub async fn revoke(app: &App, actor: Actor, id: &str) -> Result<(), ActionError
             if !tokens::revoke(tx, &id, now)? {
                 return Err(Refusal::not_found("token_unknown").into());
             }
-            audit::append(tx, now, &actor.to_string(), "token.revoked", &format!("token:{id}"), "{}")?;
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "token.revoked",
+                &format!("token:{id}"),
+                "{}",
+            )?;
             Ok::<_, ActionError>(())
         })
         .await
@@ -59,7 +82,9 @@ pub async fn bearer(app: &App, value: &str) -> Result<Option<Actor>, ActionError
         .filter(|token| token.revoked_at.is_none());
     let Some(token) = token else { return Ok(None) };
     let now = app.now();
-    let stale = token.last_used_at.is_none_or(|at| now.since(at).as_secs() > 60);
+    let stale = token
+        .last_used_at
+        .is_none_or(|at| now.since(at).as_secs() > 60);
     if stale {
         let id = token.id.clone();
         app.db

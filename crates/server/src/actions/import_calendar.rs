@@ -28,7 +28,9 @@ pub fn load(stored: Option<&str>) -> Result<WorkCalendar, ActionError> {
 }
 
 fn stored_files(stored: Option<&str>) -> Result<Vec<CalendarFile>, ActionError> {
-    stored.map_or(Ok(Vec::new()), |text| serde_json::from_str(text).map_err(ActionError::internal))
+    stored.map_or(Ok(Vec::new()), |text| {
+        serde_json::from_str(text).map_err(ActionError::internal)
+    })
 }
 
 /// Takes in a calendar file: an official year (JSON), company days (JSON), or iCalendar.
@@ -37,8 +39,13 @@ pub async fn import(app: &App, actor: Actor, text: &str) -> Result<Imported, Act
         .parse()
         .map_err(|error| Refusal::invalid("file", "calendar_bad").with("detail", error))?;
     let (imported, subject) = match &file {
-        CalendarFile::Official(year) => (Imported::Year(year.year), format!("calendar:{}", year.year)),
-        CalendarFile::Company(days) => (Imported::CompanyDays(days.len()), "calendar:company".to_owned()),
+        CalendarFile::Official(year) => {
+            (Imported::Year(year.year), format!("calendar:{}", year.year))
+        }
+        CalendarFile::Company(days) => (
+            Imported::CompanyDays(days.len()),
+            "calendar:company".to_owned(),
+        ),
     };
     let now = app.now();
     let stored = app
@@ -47,13 +54,22 @@ pub async fn import(app: &App, actor: Actor, text: &str) -> Result<Imported, Act
             let mut files = stored_files(settings::get(tx, CALENDAR_SETTING)?.as_deref())?;
             // The same year again replaces the former; company days add up.
             files.retain(|kept| match (kept, &file) {
-                (CalendarFile::Official(kept), CalendarFile::Official(new)) => kept.year != new.year,
+                (CalendarFile::Official(kept), CalendarFile::Official(new)) => {
+                    kept.year != new.year
+                }
                 _ => true,
             });
             files.push(file.clone());
             let text = serde_json::to_string(&files).map_err(ActionError::internal)?;
             settings::put(tx, CALENDAR_SETTING, &text)?;
-            audit::append(tx, now, &actor.to_string(), "calendar.imported", &subject, "{}")?;
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "calendar.imported",
+                &subject,
+                "{}",
+            )?;
             Ok::<_, ActionError>(text)
         })
         .await?;

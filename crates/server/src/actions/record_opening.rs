@@ -4,7 +4,9 @@
 //! (a mail scanner that fetches the link does not run it). Invariant: the first opening is recorded once, with its
 //! source; under the requirement `read` it settles the obligation; it never confirms anything.
 
-use yuezhi_domain::{Language, NoticeState, ObligationState, ReceiptId, ReceiptKind, ReceiptSource, UnixMillis};
+use yuezhi_domain::{
+    Language, NoticeState, ObligationState, ReceiptId, ReceiptKind, ReceiptSource, UnixMillis,
+};
 use yuezhi_store::{deliveries, notices, obligations, receipts, versions};
 
 use super::ActionError;
@@ -34,7 +36,10 @@ pub async fn record_opening(app: &App, opening: Opening) -> Result<bool, ActionE
         return Ok(false);
     }
     let id: ReceiptId = app.ids.next(now);
-    let first = app.db.write(move |tx| record_in(tx, &opening, id, now)).await?;
+    let first = app
+        .db
+        .write(move |tx| record_in(tx, &opening, id, now))
+        .await?;
     if first {
         app.announce(notice_no);
     }
@@ -48,29 +53,44 @@ fn record_in(
     now: UnixMillis,
 ) -> Result<bool, ActionError> {
     let (notice_no, person_no) = (opening.notice_no, opening.person_no);
-    let Some(notice) = notices::get(tx, notice_no)? else { return Ok(false) };
-    let Some(version) = versions::get(tx, notice.version_no)? else { return Ok(false) };
+    let Some(notice) = notices::get(tx, notice_no)? else {
+        return Ok(false);
+    };
+    let Some(version) = versions::get(tx, notice.version_no)? else {
+        return Ok(false);
+    };
     if !obligations::mark_opened(tx, notice_no, person_no, now)? {
         return Ok(false);
     }
-    receipts::insert(tx, &receipts::NewReceipt {
-        id,
-        notice_no,
-        person_no,
-        version_no: notice.version_no,
-        kind: ReceiptKind::Opened,
-        source: opening.source,
-        at: now,
-        language: opening.language,
-        text_hash: version.text_hash,
-        consent_hash: None,
-        detail: opening.detail.clone(),
-    })?;
+    receipts::insert(
+        tx,
+        &receipts::NewReceipt {
+            id,
+            notice_no,
+            person_no,
+            version_no: notice.version_no,
+            kind: ReceiptKind::Opened,
+            source: opening.source,
+            at: now,
+            language: opening.language,
+            text_hash: version.text_hash,
+            consent_hash: None,
+            detail: opening.detail.clone(),
+        },
+    )?;
     let open = matches!(notice.state, NoticeState::Open | NoticeState::Expanding);
     if let (true, Some(settlement)) = (open, notice.requirement.settled_by(ReceiptKind::Opened)) {
         let reason = settlement.reason().map(yuezhi_domain::CloseReason::as_str);
         if let Ok(state) = ObligationState::Pending.next(settlement.event())
-            && obligations::transition(tx, notice_no, person_no, &[ObligationState::Pending], state, now, reason)?
+            && obligations::transition(
+                tx,
+                notice_no,
+                person_no,
+                &[ObligationState::Pending],
+                state,
+                now,
+                reason,
+            )?
         {
             deliveries::cancel_pending_for_person(tx, notice_no, person_no)?;
         }

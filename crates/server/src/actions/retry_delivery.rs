@@ -16,7 +16,14 @@ pub async fn retry(app: &App, actor: Actor, delivery_no: i64) -> Result<(), Acti
             if !deliveries::retry(tx, delivery_no, now)? {
                 return Err(Refusal::conflict("delivery_not_failed").into());
             }
-            audit::append(tx, now, &actor.to_string(), "delivery.retried", &format!("delivery:{delivery_no}"), "{}")?;
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "delivery.retried",
+                &format!("delivery:{delivery_no}"),
+                "{}",
+            )?;
             Ok::<_, ActionError>(())
         })
         .await?;
@@ -32,7 +39,14 @@ pub async fn retry_lane(app: &App, actor: Actor, lane: &str) -> Result<u64, Acti
         .write(move |tx| {
             let retried = deliveries::retry_lane(tx, &lane, now)?;
             let detail = serde_json::json!({ "retried": retried }).to_string();
-            audit::append(tx, now, &actor.to_string(), "lane.retried", &format!("lane:{lane}"), &detail)?;
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "lane.retried",
+                &format!("lane:{lane}"),
+                &detail,
+            )?;
             Ok::<_, ActionError>(retried)
         })
         .await?;
@@ -46,9 +60,18 @@ pub async fn resume_lane(app: &App, actor: Actor, lane: &str) -> Result<(), Acti
     app.db
         .write(move |tx| {
             if !lanes::resume(tx, &lane, now)? {
-                return Err(Refusal::not_found("lane_unknown").with("lane", &lane).into());
+                return Err(Refusal::not_found("lane_unknown")
+                    .with("lane", &lane)
+                    .into());
             }
-            audit::append(tx, now, &actor.to_string(), "lane.resumed", &format!("lane:{lane}"), "{}")?;
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "lane.resumed",
+                &format!("lane:{lane}"),
+                "{}",
+            )?;
             Ok::<_, ActionError>(())
         })
         .await?;

@@ -31,7 +31,14 @@ pub async fn save(app: &App, actor: Actor, input: RobotInput) -> Result<(), Acti
             robots::upsert(tx, &robot, now)?;
             lanes::ensure(tx, &format!("robot:{}", robot.name), "robot", now)?;
             lanes::resume(tx, &format!("robot:{}", robot.name), now)?;
-            audit::append(tx, now, &actor.to_string(), "robot.saved", &format!("robot:{}", robot.name), "{}")?;
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "robot.saved",
+                &format!("robot:{}", robot.name),
+                "{}",
+            )?;
             Ok::<_, ActionError>(())
         })
         .await?;
@@ -45,7 +52,9 @@ fn check(app: &App, input: &RobotInput) -> Result<robots::Robot, Refusal> {
     let name = input.name.trim();
     let usable = !name.is_empty()
         && name.chars().count() <= 40
-        && !name.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, ',' | ':' | '，' | '：' | '/'));
+        && !name.chars().any(|c| {
+            c.is_whitespace() || c.is_control() || matches!(c, ',' | ':' | '，' | '：' | '/')
+        });
     if !usable {
         return Err(Refusal::invalid("name", "robot_name_bad").with("name", name));
     }
@@ -61,8 +70,18 @@ fn check(app: &App, input: &RobotInput) -> Result<robots::Robot, Refusal> {
         .transpose()
         .map_err(|error| Refusal::invalid("secret", "robot_secret_bad").with("detail", error))?
         .flatten();
-    let keywords = input.keywords.iter().map(|k| k.trim().to_owned()).filter(|k| !k.is_empty()).collect();
-    Ok(robots::Robot { name: name.to_owned(), webhook, secret, keywords })
+    let keywords = input
+        .keywords
+        .iter()
+        .map(|k| k.trim().to_owned())
+        .filter(|k| !k.is_empty())
+        .collect();
+    Ok(robots::Robot {
+        name: name.to_owned(),
+        webhook,
+        secret,
+        keywords,
+    })
 }
 
 /// Removes a robot. What was to be sent through it fails visibly.
@@ -71,9 +90,18 @@ pub async fn remove(app: &App, actor: Actor, name: &str) -> Result<(), ActionErr
     app.db
         .write(move |tx| {
             if !robots::delete(tx, &name)? {
-                return Err(Refusal::not_found("robot_unknown").with("name", &name).into());
+                return Err(Refusal::not_found("robot_unknown")
+                    .with("name", &name)
+                    .into());
             }
-            audit::append(tx, now, &actor.to_string(), "robot.removed", &format!("robot:{name}"), "{}")?;
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "robot.removed",
+                &format!("robot:{name}"),
+                "{}",
+            )?;
             Ok::<_, ActionError>(())
         })
         .await?;
@@ -82,14 +110,16 @@ pub async fn remove(app: &App, actor: Actor, name: &str) -> Result<(), ActionErr
 
 /// Sends one test message and says what the platform answered.
 pub async fn send_test(app: &App, actor: &Actor, lane: &str) -> Result<(), ActionError> {
-    let channel = app
-        .channels()
-        .get(lane)
-        .cloned()
-        .ok_or_else(|| Refusal::not_found("lane_unknown").with("lane", lane).with("known", ""))?;
+    let channel = app.channels().get(lane).cloned().ok_or_else(|| {
+        Refusal::not_found("lane_unknown")
+            .with("lane", lane)
+            .with("known", "")
+    })?;
     let post = messages::test_message(app, &actor.to_string(), app.now());
     match channel.send(&post).await.why() {
         None => Ok(()),
-        Some(why) => Err(Refusal::conflict("robot_test_failed").with("detail", format!("{} ({})", why.detail, why.code)).into()),
+        Some(why) => Err(Refusal::conflict("robot_test_failed")
+            .with("detail", format!("{} ({})", why.detail, why.code))
+            .into()),
     }
 }

@@ -8,10 +8,12 @@
 use std::time::Duration;
 
 use yuezhi_domain::{
-    DeliveryKind, NoticeId, NoticeState, OccurrenceId, OccurrenceOutcome, PlanFacts, ReminderPlan, Requirement, Sweep,
-    UnixMillis, reminder::DEFAULT_GRACE,
+    DeliveryKind, NoticeId, NoticeState, OccurrenceId, OccurrenceOutcome, PlanFacts, ReminderPlan,
+    Requirement, Sweep, UnixMillis, reminder::DEFAULT_GRACE,
 };
-use yuezhi_store::{Tx, audit, deliveries, lanes, notices, notices::Notice, obligations, occurrences};
+use yuezhi_store::{
+    Tx, audit, deliveries, lanes, notices, notices::Notice, obligations, occurrences,
+};
 
 use super::{ActionError, Actor, Refusal, publish_version::PlannedDelivery};
 use crate::{app::App, fan_out::group_message};
@@ -93,7 +95,9 @@ fn refuse_if_just_done(tx: &mut Tx<'_>, notice: &Notice, now: UnixMillis) -> Res
     let last = occurrences::last_fired(tx, notice.no)?;
     if let Some(last) = last.filter(|at| now.since(*at) < REST_BETWEEN_CLICKS && *at <= now) {
         let minutes = now.since(last).as_secs() / 60;
-        return Err(Refusal::conflict("reminded_just_now").with("minutes", minutes.max(1)).into());
+        return Err(Refusal::conflict("reminded_just_now")
+            .with("minutes", minutes.max(1))
+            .into());
     }
     Ok(())
 }
@@ -119,47 +123,73 @@ fn send(
     } else {
         obligations::count_outstanding_among(tx, notice.no, only)?
     };
-    let outcome = if outstanding == 0 { OccurrenceOutcome::Nobody } else { OccurrenceOutcome::Fired };
-    let written = occurrences::insert(tx, &occurrences::NewOccurrence {
-        id: occurrence.id,
-        notice_no: notice.no,
-        schedule_no: 0,
-        step: occurrence.step.to_owned(),
-        planned_at: occurrence.planned_at,
-        decided_at: now,
-        outcome,
-        recipients: outstanding,
-        actor: occurrence.actor.clone(),
-    })?;
+    let outcome = if outstanding == 0 {
+        OccurrenceOutcome::Nobody
+    } else {
+        OccurrenceOutcome::Fired
+    };
+    let written = occurrences::insert(
+        tx,
+        &occurrences::NewOccurrence {
+            id: occurrence.id,
+            notice_no: notice.no,
+            schedule_no: 0,
+            step: occurrence.step.to_owned(),
+            planned_at: occurrence.planned_at,
+            decided_at: now,
+            outcome,
+            recipients: outstanding,
+            actor: occurrence.actor.clone(),
+        },
+    )?;
     let (Some(occurrence_no), true) = (written, outstanding > 0) else {
-        return Ok(Reminded { outstanding, deliveries: Vec::new() });
+        return Ok(Reminded {
+            outstanding,
+            deliveries: Vec::new(),
+        });
     };
     let mut planned = Vec::new();
     for lane in &notice.channels {
         let is_personal = personal.contains(lane);
         if is_personal {
             lanes::ensure(tx, lane, "mail", now)?;
-            let counts = deliveries::expand_personal(tx, &deliveries::ExpandPersonal {
-                notice_no: notice.no,
-                occurrence_no,
-                lane,
-                kind: DeliveryKind::Reminder,
-                after_person_no: 0,
-                up_to_person_no: i64::MAX,
-                only_pending: true,
-                only_person_nos: only,
-                due_at: now,
-                now,
-            })?;
-            planned.push(PlannedDelivery { lane: lane.clone(), personal: true, messages: counts.due, undeliverable: counts.undeliverable });
+            let counts = deliveries::expand_personal(
+                tx,
+                &deliveries::ExpandPersonal {
+                    notice_no: notice.no,
+                    occurrence_no,
+                    lane,
+                    kind: DeliveryKind::Reminder,
+                    after_person_no: 0,
+                    up_to_person_no: i64::MAX,
+                    only_pending: true,
+                    only_person_nos: only,
+                    due_at: now,
+                    now,
+                },
+            )?;
+            planned.push(PlannedDelivery {
+                lane: lane.clone(),
+                personal: true,
+                messages: counts.due,
+                undeliverable: counts.undeliverable,
+            });
         } else if only.is_empty() {
             lanes::ensure(tx, lane, "robot", now)?;
             deliveries::insert_group(tx, &group_message(lane, notice.no, occurrence_no, now))?;
-            planned.push(PlannedDelivery { lane: lane.clone(), personal: false, messages: 1, undeliverable: 0 });
+            planned.push(PlannedDelivery {
+                lane: lane.clone(),
+                personal: false,
+                messages: 1,
+                undeliverable: 0,
+            });
         }
     }
     obligations::mark_reminded(tx, notice.no, only, now)?;
-    Ok(Reminded { outstanding, deliveries: planned })
+    Ok(Reminded {
+        outstanding,
+        deliveries: planned,
+    })
 }
 
 /// Decides every planned reminder that is due; when the next one is.
@@ -183,7 +213,9 @@ pub async fn fire_due(app: &App) -> Result<Option<UnixMillis>, ActionError> {
             break;
         }
     }
-    app.db.read(|tx| Ok::<_, ActionError>(notices::next_reminder_at_min(tx)?)).await
+    app.db
+        .read(|tx| Ok::<_, ActionError>(notices::next_reminder_at_min(tx)?))
+        .await
 }
 
 /// One notice: sweeps its plan up to now. Whether something was sent.
@@ -200,24 +232,40 @@ async fn fire(app: &App, notice: &Notice, now: UnixMillis) -> Result<bool, Actio
     app.db
         .write(move |tx| {
             // Another node may have swept meanwhile: then this changes no row and nothing is sent.
-            if !notices::set_reminder_position(tx, notice.no, notice.planned_until, sweep.decided_until, sweep.next_at)? {
+            if !notices::set_reminder_position(
+                tx,
+                notice.no,
+                notice.planned_until,
+                sweep.decided_until,
+                sweep.next_at,
+            )? {
                 return Ok::<_, ActionError>(false);
             }
             for (id, planned, outcome) in &skipped {
-                occurrences::insert(tx, &occurrences::NewOccurrence {
-                    id: *id,
-                    notice_no: notice.no,
-                    schedule_no: 0,
-                    step: planned.step.clone(),
-                    planned_at: planned.at,
-                    decided_at: now,
-                    outcome: *outcome,
-                    recipients: 0,
-                    actor: Actor::System.to_string(),
-                })?;
+                occurrences::insert(
+                    tx,
+                    &occurrences::NewOccurrence {
+                        id: *id,
+                        notice_no: notice.no,
+                        schedule_no: 0,
+                        step: planned.step.clone(),
+                        planned_at: planned.at,
+                        decided_at: now,
+                        outcome: *outcome,
+                        recipients: 0,
+                        actor: Actor::System.to_string(),
+                    },
+                )?;
             }
-            let Some(planned) = &sweep.fire else { return Ok(false) };
-            let occurrence = Occurrence { id: fire_id, step: &planned.step, planned_at: planned.at, actor: Actor::System.to_string() };
+            let Some(planned) = &sweep.fire else {
+                return Ok(false);
+            };
+            let occurrence = Occurrence {
+                id: fire_id,
+                step: &planned.step,
+                planned_at: planned.at,
+                actor: Actor::System.to_string(),
+            };
             let reminded = send(tx, &notice, &occurrence, &personal, &[], now)?;
             Ok(!reminded.deliveries.is_empty())
         })
@@ -229,13 +277,35 @@ fn sweep(app: &App, notice: &Notice, now: UnixMillis) -> Sweep {
     // A plan was checked when it was stored; one that no longer reads (an older release) reminds nobody and is shown.
     let plan = notice.plan.parse::<ReminderPlan>().unwrap_or_default();
     if !open || plan.is_empty() {
-        return Sweep { fire: None, skipped: Vec::new(), decided_until: now, next_at: None };
+        return Sweep {
+            fire: None,
+            skipped: Vec::new(),
+            decided_until: now,
+            next_at: None,
+        };
     }
-    let zone = notice.time_zone.parse().unwrap_or_else(|_| app.time_zone.clone());
-    let facts = PlanFacts { issued_at: notice.issued_at, due_at: notice.due_at, zone: &zone };
-    plan.sweep(facts, &app.calendar(), notice.planned_until, now, DEFAULT_GRACE)
+    let zone = notice
+        .time_zone
+        .parse()
+        .unwrap_or_else(|_| app.time_zone.clone());
+    let facts = PlanFacts {
+        issued_at: notice.issued_at,
+        due_at: notice.due_at,
+        zone: &zone,
+    };
+    plan.sweep(
+        facts,
+        &app.calendar(),
+        notice.planned_until,
+        now,
+        DEFAULT_GRACE,
+    )
 }
 
 fn personal_lanes(app: &App) -> Vec<String> {
-    app.channels().lanes().filter(|c| c.limits().personal).map(|c| c.lane().to_owned()).collect()
+    app.channels()
+        .lanes()
+        .filter(|c| c.limits().personal)
+        .map(|c| c.lane().to_owned())
+        .collect()
 }

@@ -27,7 +27,9 @@ use crate::{
     actions::ActionError,
     app::{App, Start},
     clock::Clock,
-    config::{Config, DatabaseConfig, DingTalkConfig, MailConfig, RobotConfig, ServerConfig, SourceConfig},
+    config::{
+        Config, DatabaseConfig, DingTalkConfig, MailConfig, RobotConfig, ServerConfig, SourceConfig,
+    },
     serve::{Node, open_database, system_ids},
 };
 
@@ -82,16 +84,21 @@ const SEED: u64 = 20_261_122;
 impl Demo {
     /// Starts sandbox and server; invents the company at the first start. `progress` is told what is being done.
     pub async fn start(options: DemoOptions, progress: &dyn Fn(&str)) -> Result<Self, ActionError> {
-        let io = |error: std::io::Error| ActionError::internal(format!("{}: {error}", options.data.display()));
+        let io = |error: std::io::Error| {
+            ActionError::internal(format!("{}: {error}", options.data.display()))
+        };
         fs::create_dir_all(&options.data).map_err(io)?;
         let folder = options.data.join("inbox");
         let next = options.data.join("next");
         fs::create_dir_all(&folder).map_err(io)?;
         write_next(&next).map_err(io)?;
 
-        let listener = TcpListener::bind(options.listen)
-            .await
-            .map_err(|error| ActionError::internal(format!("cannot listen on {}: {error}. Choose another address with --listen.", options.listen)))?;
+        let listener = TcpListener::bind(options.listen).await.map_err(|error| {
+            ActionError::internal(format!(
+                "cannot listen on {}: {error}. Choose another address with --listen.",
+                options.listen
+            ))
+        })?;
         let address = listener.local_addr().map_err(ActionError::internal)?;
         let company = company::company(options.people, SEED);
         let clock = Clock::shifted(0);
@@ -99,7 +106,12 @@ impl Demo {
         let config = configuration(&options, address, &sandbox, &company, &folder);
         let db = open_database(&config).await?;
         let (offset, seeded) = db
-            .read(|tx| Ok::<_, ActionError>((settings::get(tx, OFFSET_SETTING)?, settings::get(tx, SEEDED_SETTING)?)))
+            .read(|tx| {
+                Ok::<_, ActionError>((
+                    settings::get(tx, OFFSET_SETTING)?,
+                    settings::get(tx, SEEDED_SETTING)?,
+                ))
+            })
             .await?;
         let ids = system_ids();
         let links = DemoLinks {
@@ -110,14 +122,28 @@ impl Demo {
             folder: folder.clone(),
         };
         let entry = format!("http://{address}/demo/enter?key={}", links.entry_key);
-        let app = App::start(Start { config, db, clock, ids, demo: Some(links) }).await?;
+        let app = App::start(Start {
+            config,
+            db,
+            clock,
+            ids,
+            demo: Some(links),
+        })
+        .await?;
         if seeded.is_none() {
             seed::seed(&app, &company, progress).await?;
         }
         time_travel::set_offset(&app, offset.and_then(|o| o.parse().ok()).unwrap_or(0));
         let chat_url = sandbox.url();
         let node = Node::start(app, listener).await?;
-        Ok(Self { node, sandbox, console_url: entry, chat_url, folder, next })
+        Ok(Self {
+            node,
+            sandbox,
+            console_url: entry,
+            chat_url,
+            folder,
+            next,
+        })
     }
 
     pub async fn stop(self) {
@@ -129,7 +155,9 @@ impl Demo {
 fn write_next(folder: &Path) -> std::io::Result<()> {
     fs::create_dir_all(folder)?;
     for name in Shipped::iter().filter(|name| name.starts_with("next/")) {
-        let Some(file) = Shipped::get(&name) else { continue };
+        let Some(file) = Shipped::get(&name) else {
+            continue;
+        };
         let target = folder.join(name.trim_start_matches("next/"));
         if !target.exists() {
             fs::write(target, &file.data)?;
@@ -148,7 +176,10 @@ fn robot_secret(group: &str) -> String {
     format!("SEC{}", robot_token(&format!("{group} secret")))
 }
 
-async fn start_sandbox(options: &DemoOptions, company: &company::Company) -> Result<SandboxHandle, ActionError> {
+async fn start_sandbox(
+    options: &DemoOptions,
+    company: &company::Company,
+) -> Result<SandboxHandle, ActionError> {
     let mut config = SandboxConfig::new(seed::organisation(company));
     config.listen = options.sandbox_listen;
     config.data_dir = Some(options.data.join("sandbox"));
@@ -169,7 +200,10 @@ fn configuration(
     let base = sandbox.url();
     let robots = company.groups.iter().map(|group| RobotConfig {
         name: group.id.to_owned(),
-        webhook: Some(SecretString::from(format!("{base}/robot/send?access_token={}", robot_token(group.id)))),
+        webhook: Some(SecretString::from(format!(
+            "{base}/robot/send?access_token={}",
+            robot_token(group.id)
+        ))),
         webhook_file: None,
         secret: Some(SecretString::from(robot_secret(group.id))),
         secret_file: None,
@@ -199,14 +233,17 @@ fn configuration(
             }),
             ..ServerConfig::default()
         },
-        database: DatabaseConfig { url: format!("sqlite:{}", options.data.join("yuezhi.sqlite").display()), ..DatabaseConfig::default() },
+        database: DatabaseConfig {
+            url: format!("sqlite:{}", options.data.join("yuezhi.sqlite").display()),
+            ..DatabaseConfig::default()
+        },
         dingtalk: DingTalkConfig {
             client_id: Some(app.client_id),
             client_secret: Some(SecretString::from(app.client_secret)),
             corp_id: Some(company.corp_id.to_owned()),
             api_base: base.clone(),
             oapi_base: base.clone(),
-            login_base: base,
+            login_base: base.clone(),
             ..DingTalkConfig::default()
         },
         robot: robots.collect(),

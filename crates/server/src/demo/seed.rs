@@ -11,7 +11,9 @@ use yuezhi_domain::{Language, NoticeId, ReceiptSource, Requirement, SeededRandom
 use yuezhi_sandbox as sandbox;
 use yuezhi_store::{notices, obligations, settings, versions};
 
-use super::{SEEDED_SETTING, SEED, Shipped, company::Company, robot_secret, robot_token, time_travel};
+use super::{
+    SEED, SEEDED_SETTING, Shipped, company::Company, robot_secret, robot_token, time_travel,
+};
 use crate::{
     actions::{
         ActionError, Actor, change_schedule, confirm_reading, import_people,
@@ -26,7 +28,11 @@ use crate::{
 const TOLD_DAYS: i64 = 45;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-pub(super) async fn seed(app: &App, company: &Company, progress: &dyn Fn(&str)) -> Result<(), ActionError> {
+pub(super) async fn seed(
+    app: &App,
+    company: &Company,
+    progress: &dyn Fn(&str),
+) -> Result<(), ActionError> {
     let texts = app.texts();
     let today = app.now();
     progress(&texts.with("cli.demo_people", "n", company.people.len()));
@@ -35,19 +41,32 @@ pub(super) async fn seed(app: &App, company: &Company, progress: &dyn Fn(&str)) 
     let mut random = SeededRandom::new(SEED);
     let shipped = shipped(today)?;
     for (at, version) in &shipped {
-        progress(&texts.with2("cli.demo_policy", "title", &version.title, "label", &version.label));
+        progress(&texts.with2(
+            "cli.demo_policy",
+            "title",
+            &version.title,
+            "label",
+            &version.label,
+        ));
         time_travel::set_offset(app, at.0 - today.0);
         publish(app, version, today, &mut random).await?;
     }
     time_travel::set_offset(app, 0);
     schedules(app).await?;
-    app.db.write(move |tx| Ok::<_, ActionError>(settings::put(tx, SEEDED_SETTING, "yes")?)).await
+    app.db
+        .write(move |tx| Ok::<_, ActionError>(settings::put(tx, SEEDED_SETTING, "yes")?))
+        .await
 }
 
 async fn import(app: &App, company: &Company) -> Result<(), ActionError> {
-    let mut csv = String::from("工号,姓名,部门,邮箱,手机,职务,直属上级工号,入职日期,语言,钉钉UserID\n");
+    let mut csv =
+        String::from("工号,姓名,部门,邮箱,手机,职务,直属上级工号,入职日期,语言,钉钉UserID\n");
     for person in &company.people {
-        let departments: Vec<String> = person.department_ids.iter().map(|id| path_of(company, *id)).collect();
+        let departments: Vec<String> = person
+            .department_ids
+            .iter()
+            .map(|id| path_of(company, *id))
+            .collect();
         let manager = person.manager_staff_no.as_deref().unwrap_or_default();
         let email = person.email.as_deref().unwrap_or_default();
         writeln!(
@@ -64,11 +83,22 @@ async fn import(app: &App, company: &Company) -> Result<(), ActionError> {
         )
         .map_err(ActionError::internal)?;
     }
-    let file = UploadedFile { name: "people.csv".to_owned(), bytes: Bytes::from(csv) };
-    let request = import_people::ImportRequest { actor: Actor::System, file, close_missing: false, dry_run: false };
+    let file = UploadedFile {
+        name: "people.csv".to_owned(),
+        bytes: Bytes::from(csv),
+    };
+    let request = import_people::ImportRequest {
+        actor: Actor::System,
+        file,
+        close_missing: false,
+        dry_run: false,
+    };
     let report = import_people::import(app, request).await?;
     match report.problems.first() {
-        Some(problem) => Err(ActionError::internal(format!("line {}: {}", problem.line, problem.code))),
+        Some(problem) => Err(ActionError::internal(format!(
+            "line {}: {}",
+            problem.line, problem.code
+        ))),
         None => Ok(()),
     }
 }
@@ -76,7 +106,8 @@ async fn import(app: &App, company: &Company) -> Result<(), ActionError> {
 fn path_of(company: &Company, id: u32) -> String {
     let mut names = Vec::new();
     let mut next = Some(id);
-    while let Some(department) = next.and_then(|id| company.departments.iter().find(|d| d.id == id)) {
+    while let Some(department) = next.and_then(|id| company.departments.iter().find(|d| d.id == id))
+    {
         names.push(department.name);
         next = department.parent_id;
     }
@@ -94,42 +125,82 @@ struct ShippedVersion {
 fn shipped(today: UnixMillis) -> Result<Vec<(UnixMillis, ShippedVersion)>, ActionError> {
     let mut all = Vec::new();
     for name in Shipped::iter().filter(|name| name.starts_with("policies/")) {
-        let Some(file) = Shipped::get(&name) else { continue };
+        let Some(file) = Shipped::get(&name) else {
+            continue;
+        };
         let limits = yuezhi_documents::Limits::default();
         let file_name = name.rsplit('/').next().unwrap_or(&name).to_owned();
-        let document = yuezhi_documents::read(&file_name, &file.data, &limits).map_err(ActionError::internal)?;
+        let document = yuezhi_documents::read(&file_name, &file.data, &limits)
+            .map_err(ActionError::internal)?;
         let front = document.front_matter;
-        let effective: Option<jiff::civil::Date> = front.effective.as_deref().and_then(|date| date.parse().ok());
+        let effective: Option<jiff::civil::Date> = front
+            .effective
+            .as_deref()
+            .and_then(|date| date.parse().ok());
         let published = effective
             .and_then(|date| date.at(10, 5, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).ok())
-            .map_or(today.0 - 30 * DAY_MS, |at| UnixMillis::from(&at).0 - 14 * DAY_MS - 8 * 3600 * 1000);
+            .map_or(today.0 - 30 * DAY_MS, |at| {
+                UnixMillis::from(&at).0 - 14 * DAY_MS - 8 * 3600 * 1000
+            });
         let label = file_name.trim_end_matches(".md").to_owned();
-        let file = UploadedFile { name: file_name, bytes: Bytes::from(file.data.into_owned()) };
+        let file = UploadedFile {
+            name: file_name,
+            bytes: Bytes::from(file.data.into_owned()),
+        };
         let title = front.title.unwrap_or_default();
-        all.push((UnixMillis(published.min(today.0 - 3 * DAY_MS)), ShippedVersion { title, label, file }));
+        all.push((
+            UnixMillis(published.min(today.0 - 3 * DAY_MS)),
+            ShippedVersion { title, label, file },
+        ));
     }
     all.sort_by(|a, b| (a.0, &a.1.title, &a.1.label).cmp(&(b.0, &b.1.title, &b.1.label)));
     Ok(all)
 }
 
-async fn publish(app: &App, version: &ShippedVersion, today: UnixMillis, random: &mut SeededRandom) -> Result<(), ActionError> {
+async fn publish(
+    app: &App,
+    version: &ShippedVersion,
+    today: UnixMillis,
+    random: &mut SeededRandom,
+) -> Result<(), ActionError> {
     let told = today.0 - app.now().0 < TOLD_DAYS * DAY_MS;
-    let mut request = PublishRequest::of_file(Actor::System, VersionSource::Demo, version.file.clone());
+    let mut request =
+        PublishRequest::of_file(Actor::System, VersionSource::Demo, version.file.clone());
     request.label = Some(version.label.clone());
     if !told {
         request.channels = Some(Vec::new());
         request.plan = Some("none".to_owned());
     } else {
-        request.channels = Some(app.channels().lanes().map(|c| c.lane().to_owned()).take(2).collect());
+        request.channels = Some(
+            app.channels()
+                .lanes()
+                .map(|c| c.lane().to_owned())
+                .take(2)
+                .collect(),
+        );
     }
-    let Published::New(published) = publish_version::publish(app, request).await? else { return Ok(()) };
+    let Published::New(published) = publish_version::publish(app, request).await? else {
+        return Ok(());
+    };
     if told {
         workers::send_all(app).await?;
     }
     let age_days = (today.0 - app.now().0) / DAY_MS;
     // Old ones are nearly done; young ones are under way.
-    let done = if told { 35 + (age_days * 2).min(50) } else { 97 };
-    answer(app, published.notice_no, &published.notice_id, done as u64, random, today).await
+    let done = if told {
+        35 + (age_days * 2).min(50)
+    } else {
+        97
+    };
+    answer(
+        app,
+        published.notice_no,
+        &published.notice_id,
+        done as u64,
+        random,
+        today,
+    )
+    .await
 }
 
 /// Some people open, most of those confirm, over the days that have passed.
@@ -145,9 +216,15 @@ async fn answer(
     let (notice, text_hash, people) = app
         .db
         .read(move |tx| {
-            let notice = notices::by_id(tx, &id)?.ok_or_else(|| ActionError::internal("the notice is gone"))?;
-            let version = versions::get(tx, notice.version_no)?.ok_or_else(|| ActionError::internal("the version is gone"))?;
-            Ok::<_, ActionError>((notice.clone(), version.text_hash, obligations::person_nos(tx, notice.no)?))
+            let notice = notices::by_id(tx, &id)?
+                .ok_or_else(|| ActionError::internal("the notice is gone"))?;
+            let version = versions::get(tx, notice.version_no)?
+                .ok_or_else(|| ActionError::internal("the version is gone"))?;
+            Ok::<_, ActionError>((
+                notice.clone(),
+                version.text_hash,
+                obligations::person_nos(tx, notice.no)?,
+            ))
         })
         .await?;
     let start = app.now();
@@ -167,11 +244,17 @@ async fn answer(
         let (text_hash, consent_hash) = (text_hash.clone(), notice.consent_hash.clone());
         stream::iter(acting)
             .map(|(person_no, confirms)| {
-                let (text_hash, consent_hash) = (text_hash.as_str().to_owned(), consent_hash.as_str().to_owned());
+                let (text_hash, consent_hash) = (text_hash.to_string(), consent_hash.to_string());
                 let confirms = confirms && notice.requirement == Requirement::Confirm;
                 async move {
                     let detail = "{\"by\":\"session\"}".to_owned();
-                    let opening = record_opening::Opening { notice_no, person_no, source: ReceiptSource::Page, language: Language::ZhCn, detail: detail.clone() };
+                    let opening = record_opening::Opening {
+                        notice_no,
+                        person_no,
+                        source: ReceiptSource::Page,
+                        language: Language::ZhCn,
+                        detail: detail.clone(),
+                    };
                     record_opening::record_opening(app, opening).await?;
                     if confirms {
                         let confirmation = confirm_reading::Confirmation {
@@ -200,7 +283,13 @@ async fn answer(
 /// The mission's two standing reminders.
 async fn schedules(app: &App) -> Result<(), ActionError> {
     let texts = app.texts();
-    let lanes: Vec<String> = app.channels().lanes().filter(|c| !c.limits().personal).map(|c| c.lane().to_owned()).take(1).collect();
+    let lanes: Vec<String> = app
+        .channels()
+        .lanes()
+        .filter(|c| !c.limits().personal)
+        .map(|c| c.lane().to_owned())
+        .take(1)
+        .collect();
     for (key, rule) in [("workday", "每个工作日 09:00"), ("friday", "每周五 17:00")] {
         let input = change_schedule::ScheduleInput {
             name: texts.get(&format!("messages.demo_{key}_name")).to_owned(),
@@ -217,14 +306,20 @@ async fn schedules(app: &App) -> Result<(), ActionError> {
 
 /// The company as the sandbox knows it.
 pub(super) fn organisation(company: &Company) -> sandbox::Organisation {
-    const COLOURS: [&str; 8] = ["#4E7BD9", "#3FA37C", "#C9822B", "#B5566B", "#7A6BC4", "#3D98A8", "#8A7A55", "#6B7F94"];
+    const COLOURS: [&str; 8] = [
+        "#4E7BD9", "#3FA37C", "#C9822B", "#B5566B", "#7A6BC4", "#3D98A8", "#8A7A55", "#6B7F94",
+    ];
     sandbox::Organisation {
         corp_id: company.corp_id.to_owned(),
         name: company.name.to_owned(),
         departments: company
             .departments
             .iter()
-            .map(|d| sandbox::Department { id: i64::from(d.id), name: d.name.to_owned(), parent_id: d.parent_id.map(i64::from) })
+            .map(|d| sandbox::Department {
+                id: i64::from(d.id),
+                name: d.name.to_owned(),
+                parent_id: d.parent_id.map(i64::from),
+            })
             .collect(),
         people: company
             .people
@@ -256,7 +351,13 @@ pub(super) fn groups(company: &Company) -> Vec<sandbox::Group> {
             made.members = group
                 .members
                 .iter()
-                .filter_map(|staff_no| company.people.iter().find(|p| &p.staff_no == staff_no).map(|p| p.userid.clone()))
+                .filter_map(|staff_no| {
+                    company
+                        .people
+                        .iter()
+                        .find(|p| &p.staff_no == staff_no)
+                        .map(|p| p.userid.clone())
+                })
                 .collect();
             made.robots = vec![robot];
             made
@@ -274,4 +375,3 @@ pub(super) fn login_app() -> sandbox::App {
         agent_id: 3_000_000_001,
     }
 }
-

@@ -44,7 +44,9 @@ pub async fn travel(app: &App, destination: &Destination) -> Result<UnixMillis, 
         return Err(Refusal::invalid("to", "clock_too_far").into());
     }
     for _ in 0..MOST_STOPS {
-        let Some(stop) = next_stop(app).await?.filter(|stop| *stop <= target) else { break };
+        let Some(stop) = next_stop(app).await?.filter(|stop| *stop <= target) else {
+            break;
+        };
         if stop > app.now() {
             move_to(app, stop);
         }
@@ -56,24 +58,37 @@ pub async fn travel(app: &App, destination: &Destination) -> Result<UnixMillis, 
         move_to(app, target);
     }
     let offset = app.clock.offset_ms().to_string();
-    app.db.write(move |tx| Ok::<_, ActionError>(settings::put(tx, OFFSET_SETTING, &offset)?)).await?;
+    app.db
+        .write(move |tx| Ok::<_, ActionError>(settings::put(tx, OFFSET_SETTING, &offset)?))
+        .await?;
     app.wake();
     app.announce(0);
     Ok(app.now())
 }
 
-fn target(app: &App, destination: &Destination, now: UnixMillis) -> Result<UnixMillis, ActionError> {
+fn target(
+    app: &App,
+    destination: &Destination,
+    now: UnixMillis,
+) -> Result<UnixMillis, ActionError> {
     let rule = match destination {
-        Destination::Hours(hours) => return Ok(now.plus(Duration::from_secs((*hours).unsigned_abs() * 3600))),
+        Destination::Hours(hours) => {
+            return Ok(now.plus(Duration::from_secs((*hours).unsigned_abs() * 3600)));
+        }
         Destination::NextWorkdayMorning => "workdays 09:00",
         Destination::NextFriday => "Fridays 17:00 (run on holidays)",
         Destination::Date(date) => {
-            let morning = date.at(9, 0, 0, 0).to_zoned(app.time_zone.zone().clone()).map_err(ActionError::internal)?;
+            let morning = date
+                .at(9, 0, 0, 0)
+                .to_zoned(app.time_zone.zone().clone())
+                .map_err(ActionError::internal)?;
             return Ok(UnixMillis::from(&morning));
         }
     };
     let schedule = Schedule::parse(rule, app.time_zone.clone()).map_err(ActionError::internal)?;
-    let next = schedule.next_after(now, &app.calendar()).ok_or_else(|| ActionError::internal("no such day ahead"))?;
+    let next = schedule
+        .next_after(now, &app.calendar())
+        .ok_or_else(|| ActionError::internal("no such day ahead"))?;
     // A second past the hour, so that what is due at the hour is due.
     Ok(next.at.plus(Duration::from_secs(1)))
 }
@@ -107,7 +122,10 @@ pub fn set_offset(app: &App, offset_ms: i64) {
 async fn wait_until_sent(app: &App) -> Result<(), ActionError> {
     for _ in 0..40 {
         let now = app.now();
-        let waiting = app.db.read(move |tx| Ok::<_, ActionError>(deliveries::lanes_with_due(tx, now)?)).await?;
+        let waiting = app
+            .db
+            .read(move |tx| Ok::<_, ActionError>(deliveries::lanes_with_due(tx, now)?))
+            .await?;
         if waiting.is_empty() {
             return Ok(());
         }

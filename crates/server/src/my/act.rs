@@ -84,7 +84,13 @@ pub async fn opening(
     }
 }
 
-async fn opened(app: &App, reader: Reader, headers: &HeaderMap, notice: &str, key: Option<&str>) -> Result<(), ActionError> {
+async fn opened(
+    app: &App,
+    reader: Reader,
+    headers: &HeaderMap,
+    notice: &str,
+    key: Option<&str>,
+) -> Result<(), ActionError> {
     let (_, notice_no) = find(app, notice).await?;
     let who = who::reader_of_notice(app, headers, notice_no, key)
         .await?
@@ -101,7 +107,9 @@ async fn opened(app: &App, reader: Reader, headers: &HeaderMap, notice: &str, ke
 }
 
 async fn find(app: &App, notice: &str) -> Result<(NoticeId, i64), ActionError> {
-    let notice_id: NoticeId = notice.parse().map_err(|_| Refusal::not_found("notice_unknown"))?;
+    let notice_id: NoticeId = notice
+        .parse()
+        .map_err(|_| Refusal::not_found("notice_unknown"))?;
     let notice_no = app
         .db
         .read(move |tx| Ok::<_, ActionError>(notices::by_id(tx, &notice_id)?.map(|n| n.no)))

@@ -25,30 +25,51 @@ pub struct StoredFile {
 }
 
 /// `original`, or the position of an attachment.
-pub fn of_version(tx: &mut yuezhi_store::Tx<'_>, version: &Version, which: &str) -> Result<StoredFile, ActionError> {
+pub fn of_version(
+    tx: &mut yuezhi_store::Tx<'_>,
+    version: &Version,
+    which: &str,
+) -> Result<StoredFile, ActionError> {
     let (name, media_type, hash): (String, String, ContentHash) = if which == "original" {
-        (version.original_name.clone(), version.original_media_type.clone(), version.original_hash.clone())
+        (
+            version.original_name.clone(),
+            version.original_media_type.clone(),
+            version.original_hash.clone(),
+        )
     } else {
-        let position: i64 = which.parse().map_err(|_| Refusal::not_found("page_unknown"))?;
+        let position: i64 = which
+            .parse()
+            .map_err(|_| Refusal::not_found("page_unknown"))?;
         let file = versions::list_files(tx, version.no)?
             .into_iter()
             .find(|file| file.position == position)
             .ok_or_else(|| Refusal::not_found("page_unknown"))?;
         (file.name, file.media_type, file.hash)
     };
-    let bytes = contents::get(tx, &hash)?.ok_or_else(|| ActionError::internal("a stored file is missing"))?;
-    Ok(StoredFile { name, media_type, bytes })
+    let bytes = contents::get(tx, &hash)?
+        .ok_or_else(|| ActionError::internal("a stored file is missing"))?;
+    Ok(StoredFile {
+        name,
+        media_type,
+        bytes,
+    })
 }
 
 impl StoredFile {
     /// Shown in place only where a browser runs nothing in it; everything else is a download.
     pub fn into_response(self) -> Response {
-        let place = if media::shown_inline(&self.media_type) { "inline" } else { "attachment" };
+        let place = if media::shown_inline(&self.media_type) {
+            "inline"
+        } else {
+            "attachment"
+        };
         let encoded: String = self
             .name
             .bytes()
             .map(|byte| match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => {
+                    char::from(byte).to_string()
+                }
                 other => format!("%{other:02X}"),
             })
             .collect();
@@ -61,8 +82,14 @@ impl StoredFile {
         if let Ok(value) = HeaderValue::from_str(&self.media_type) {
             headers.insert(header::CONTENT_TYPE, value);
         }
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600"));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("sandbox; default-src 'none'"),
+        );
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, max-age=3600"),
+        );
         response
     }
 }
@@ -80,8 +107,16 @@ pub async fn of_notice(
     }
 }
 
-async fn notice_file(app: &App, headers: &HeaderMap, notice: &str, which: String, key: Option<&str>) -> Result<Response, ActionError> {
-    let id: NoticeId = notice.parse().map_err(|_| Refusal::not_found("notice_unknown"))?;
+async fn notice_file(
+    app: &App,
+    headers: &HeaderMap,
+    notice: &str,
+    which: String,
+    key: Option<&str>,
+) -> Result<Response, ActionError> {
+    let id: NoticeId = notice
+        .parse()
+        .map_err(|_| Refusal::not_found("notice_unknown"))?;
     let notice = app
         .db
         .read(move |tx| Ok::<_, ActionError>(notices::by_id(tx, &id)?))
@@ -96,7 +131,8 @@ async fn notice_file(app: &App, headers: &HeaderMap, notice: &str, which: String
             if obligations::get(tx, notice.no, who.person.no)?.is_none() {
                 return Err(Refusal::new(RefusalKind::Forbidden, "not_in_audience").into());
             }
-            let version = versions::get(tx, notice.version_no)?.ok_or_else(|| Refusal::not_found("notice_unknown"))?;
+            let version = versions::get(tx, notice.version_no)?
+                .ok_or_else(|| Refusal::not_found("notice_unknown"))?;
             of_version(tx, &version, &which)
         })
         .await?;
@@ -104,12 +140,18 @@ async fn notice_file(app: &App, headers: &HeaderMap, notice: &str, which: String
 }
 
 /// A file of a policy's current version, to any signed-in person.
-pub async fn of_policy(State(app): State<App>, me: who::Me, Path((slug, which)): Path<(String, String)>) -> Response {
+pub async fn of_policy(
+    State(app): State<App>,
+    me: who::Me,
+    Path((slug, which)): Path<(String, String)>,
+) -> Response {
     let file = app
         .db
         .read(move |tx| {
-            let policy = policies::by_slug(tx, &slug)?.ok_or_else(|| Refusal::not_found("policy_unknown").with("slug", &slug))?;
-            let version = versions::latest(tx, policy.no)?.ok_or_else(|| Refusal::not_found("version_unknown"))?;
+            let policy = policies::by_slug(tx, &slug)?
+                .ok_or_else(|| Refusal::not_found("policy_unknown").with("slug", &slug))?;
+            let version = versions::latest(tx, policy.no)?
+                .ok_or_else(|| Refusal::not_found("version_unknown"))?;
             of_version(tx, &version, &which)
         })
         .await;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     actions::{ActionError, Refusal},
     app::App,
-    pages::{self, asset},
+    pages,
     texts::Texts,
 };
 
@@ -47,7 +47,9 @@ pub async fn owed(State(app): State<App>, me: Me) -> Response {
     let loaded = app
         .db
         .read(move |tx| {
-            let department = yuezhi_store::departments::get(tx, department_no)?.map(|d| d.name).unwrap_or_default();
+            let department = yuezhi_store::departments::get(tx, department_no)?
+                .map(|d| d.name)
+                .unwrap_or_default();
             Ok::<_, ActionError>((obligations::of_person(tx, person_no, SHOWN)?, department))
         })
         .await;
@@ -58,11 +60,21 @@ pub async fn owed(State(app): State<App>, me: Me) -> Response {
 }
 
 fn owed_page(app: &App, me: &Me, all: &[PersonObligation], department: String) -> OwedPage {
-    let live = |o: &&PersonObligation| matches!(o.notice_state, NoticeState::Open | NoticeState::Expanding);
-    let mut owed: Vec<&PersonObligation> = all.iter().filter(live).filter(|o| o.state == ObligationState::Pending).collect();
+    let live = |o: &&PersonObligation| {
+        matches!(o.notice_state, NoticeState::Open | NoticeState::Expanding)
+    };
+    let mut owed: Vec<&PersonObligation> = all
+        .iter()
+        .filter(live)
+        .filter(|o| o.state == ObligationState::Pending)
+        .collect();
     owed.sort_by_key(|o| (o.due_at.is_none(), o.due_at, o.notice_no));
-    let mut done: Vec<&PersonObligation> =
-        all.iter().filter(|o| o.state != ObligationState::Pending && (o.acted_at.is_some() || o.opened_at.is_some())).collect();
+    let mut done: Vec<&PersonObligation> = all
+        .iter()
+        .filter(|o| {
+            o.state != ObligationState::Pending && (o.acted_at.is_some() || o.opened_at.is_some())
+        })
+        .collect();
     done.sort_by_key(|o| std::cmp::Reverse(o.acted_at.or(o.opened_at)));
     OwedPage {
         t: me.texts,
@@ -70,8 +82,14 @@ fn owed_page(app: &App, me: &Me, all: &[PersonObligation], department: String) -
         organisation: app.organisation().to_owned(),
         name: me.person.name.clone(),
         department,
-        owed: owed.into_iter().map(|o| owed_item(app, me.texts, o)).collect(),
-        done: done.into_iter().map(|o| done_item(app, me.texts, o)).collect(),
+        owed: owed
+            .into_iter()
+            .map(|o| owed_item(app, me.texts, o))
+            .collect(),
+        done: done
+            .into_iter()
+            .map(|o| done_item(app, me.texts, o))
+            .collect(),
     }
 }
 
@@ -90,16 +108,28 @@ fn owed_item(app: &App, texts: Texts, obligation: &PersonObligation) -> Item {
     Item {
         href: format!("/n/{}", obligation.notice_id),
         title: format!("{} {}", obligation.title, obligation.label),
-        note: due.into_iter().chain([asked.to_owned()]).collect::<Vec<_>>().join(" · "),
+        note: due
+            .into_iter()
+            .chain([asked.to_owned()])
+            .collect::<Vec<_>>()
+            .join(" · "),
         late,
         language: obligation.language.as_str(),
     }
 }
 
 fn done_item(app: &App, texts: Texts, obligation: &PersonObligation) -> Item {
-    let at = obligation.acted_at.or(obligation.opened_at).map(|at| view::exact(app, at)).unwrap_or_default();
+    let at = obligation
+        .acted_at
+        .or(obligation.opened_at)
+        .map(|at| view::exact(app, at))
+        .unwrap_or_default();
     let state = texts.of_value("common.obligation_state", obligation.state.as_str());
-    let key = if obligation.acted_at.is_none() { "my.opened_at" } else { "my.settled_at" };
+    let key = if obligation.acted_at.is_none() {
+        "my.opened_at"
+    } else {
+        "my.settled_at"
+    };
     Item {
         href: format!("/n/{}", obligation.notice_id),
         title: format!("{} {}", obligation.title, obligation.label),
@@ -119,20 +149,39 @@ struct PoliciesPage {
 }
 
 pub async fn policies(State(app): State<App>, me: Me) -> Response {
-    let loaded = app.db.read(|tx| Ok::<_, ActionError>(policies::list(tx, &policies::PolicyFilter::default(), 0, 500)?)).await;
+    let loaded = app
+        .db
+        .read(|tx| {
+            Ok::<_, ActionError>(policies::list(
+                tx,
+                &policies::PolicyFilter::default(),
+                0,
+                500,
+            )?)
+        })
+        .await;
     let rows = match loaded {
         Ok(rows) => rows,
         Err(error) => return pages::error_page(me.texts, &error),
     };
-    let mut rows: Vec<_> = rows.into_iter().filter(|row| row.version_label.is_some()).collect();
+    let mut rows: Vec<_> = rows
+        .into_iter()
+        .filter(|row| row.version_label.is_some())
+        .collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.published_at));
     let items = rows.into_iter().map(|row| Item {
         href: format!("/p/{}", row.slug),
-        note: [row.category, row.owner, row.published_at.map(|at| view::exact(&app, at)).unwrap_or_default()]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" · "),
+        note: [
+            row.category,
+            row.owner,
+            row.published_at
+                .map(|at| view::exact(&app, at))
+                .unwrap_or_default(),
+        ]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" · "),
         title: format!("{} {}", row.title, row.version_label.unwrap_or_default()),
         late: false,
         language: row.language.as_str(),
@@ -170,16 +219,30 @@ pub async fn policy(State(app): State<App>, me: Me, Path(slug): Path<String>) ->
     let loaded = app
         .db
         .read(move |tx| {
-            let policy = policies::by_slug(tx, &slug)?.ok_or_else(|| Refusal::not_found("policy_unknown").with("slug", &slug))?;
-            let version = versions::latest(tx, policy.no)?.ok_or_else(|| Refusal::not_found("version_unknown"))?;
-            let document = yuezhi_store::contents::get(tx, &version.document_hash)?.unwrap_or_default();
-            let document: yuezhi_documents::Document = serde_json::from_slice(&document).map_err(ActionError::internal)?;
+            let policy = policies::by_slug(tx, &slug)?
+                .ok_or_else(|| Refusal::not_found("policy_unknown").with("slug", &slug))?;
+            let version = versions::latest(tx, policy.no)?
+                .ok_or_else(|| Refusal::not_found("version_unknown"))?;
+            let document =
+                yuezhi_store::contents::get(tx, &version.document_hash)?.unwrap_or_default();
+            let document: yuezhi_documents::Document =
+                serde_json::from_slice(&document).map_err(ActionError::internal)?;
             let base = format!("/p/{slug}/files");
             let mut files: Vec<FileLink> = versions::list_files(tx, version.no)?
                 .into_iter()
-                .map(|f| FileLink { href: format!("{base}/{}", f.position), name: f.name, size: view::size(f.size), is_original: false })
+                .map(|f| FileLink {
+                    href: format!("{base}/{}", f.position),
+                    name: f.name,
+                    size: view::size(f.size),
+                    is_original: false,
+                })
                 .collect();
-            files.push(FileLink { href: format!("{base}/original"), name: version.original_name.clone(), size: String::new(), is_original: true });
+            files.push(FileLink {
+                href: format!("{base}/original"),
+                name: version.original_name.clone(),
+                size: String::new(),
+                is_original: true,
+            });
             Ok::<_, ActionError>(PolicyPage {
                 t: texts,
                 now_ms,

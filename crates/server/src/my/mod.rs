@@ -30,8 +30,14 @@ pub fn routes() -> Router<App> {
         .route("/my", get(list::owed))
         .route("/my/policies", get(list::policies))
         .route("/my/language", post(sign_in::language))
-        .route("/my/sign-in", get(sign_in::form).post(sign_in::request_link))
-        .route("/my/sign-in/link", get(sign_in::link).post(sign_in::use_link))
+        .route(
+            "/my/sign-in",
+            get(sign_in::form).post(sign_in::request_link),
+        )
+        .route(
+            "/my/sign-in/link",
+            get(sign_in::link).post(sign_in::use_link),
+        )
         .route("/my/sign-in/dingtalk", get(sign_in::dingtalk))
         .route("/my/sign-in/dingtalk/return", get(sign_in::dingtalk_return))
         .route("/my/sign-out", post(sign_in::sign_out))

@@ -8,7 +8,11 @@ use axum::{
 };
 use yuezhi_domain::{NoticeId, NoticeState, ObligationState, ReceiptKind, Requirement};
 use yuezhi_store::{
-    notices, notices::Notice, obligations, obligations::Obligation, policies, receipts, versions,
+    notices,
+    notices::Notice,
+    obligations,
+    obligations::Obligation,
+    policies, receipts, versions,
     versions::{Version, VersionFile},
 };
 
@@ -19,7 +23,7 @@ use super::{
 use crate::{
     actions::{ActionError, Refusal, RefusalKind, record_opening},
     app::App,
-    pages::{self, Reader, asset},
+    pages::{self, Reader},
     texts::Texts,
 };
 
@@ -36,9 +40,17 @@ pub enum Standing {
     ToConfirm,
     /// Nothing to press; opening is what was asked, or nothing.
     ToRead,
-    Confirmed { at: String, number: String, just_now: bool },
-    Superseded { newer: Option<(String, String)> },
-    Cancelled { reason: String },
+    Confirmed {
+        at: String,
+        number: String,
+        just_now: bool,
+    },
+    Superseded {
+        newer: Option<(String, String)>,
+    },
+    Cancelled {
+        reason: String,
+    },
     /// Declined, exempted, closed otherwise.
     Ended,
 }
@@ -71,7 +83,7 @@ struct ReadPage {
     person_name: String,
     staff_no: String,
     reports_opening: bool,
-    owed_elsewhere: usize,
+    owed_elsewhere: i64,
 }
 
 struct Changes {
@@ -117,13 +129,16 @@ async fn show(
     notice: &str,
     query: &ReadQuery,
 ) -> Result<Response, ActionError> {
-    let notice_id: NoticeId = notice.parse().map_err(|_| Refusal::not_found("notice_unknown"))?;
+    let notice_id: NoticeId = notice
+        .parse()
+        .map_err(|_| Refusal::not_found("notice_unknown"))?;
     let notice_no = app
         .db
         .read(move |tx| Ok::<_, ActionError>(notices::by_id(tx, &notice_id)?.map(|n| n.no)))
         .await?
         .ok_or_else(|| Refusal::not_found("notice_unknown"))?;
-    let Some(who) = who::reader_of_notice(app, headers, notice_no, query.k.as_deref()).await? else {
+    let Some(who) = who::reader_of_notice(app, headers, notice_no, query.k.as_deref()).await?
+    else {
         return Ok(who::to_sign_in(&format!("/n/{notice_id}")));
     };
     let texts = who::language_of(&who.person, headers, reader.texts);
@@ -139,7 +154,10 @@ async fn show(
         };
         record_opening::record_opening(app, opening).await?;
     }
-    let loaded = app.db.read(move |tx| load(tx, notice_no, person_no)).await?;
+    let loaded = app
+        .db
+        .read(move |tx| load(tx, notice_no, person_no))
+        .await?;
     if loaded.obligation.is_none() {
         return Err(Refusal::new(RefusalKind::Forbidden, "not_in_audience").into());
     }
@@ -147,21 +165,31 @@ async fn show(
     Ok(pages::page(texts, &page))
 }
 
-fn load(tx: &mut yuezhi_store::Tx<'_>, notice_no: i64, person_no: i64) -> Result<Loaded, ActionError> {
+fn load(
+    tx: &mut yuezhi_store::Tx<'_>,
+    notice_no: i64,
+    person_no: i64,
+) -> Result<Loaded, ActionError> {
     let gone = || Refusal::not_found("notice_unknown");
     let notice = notices::get(tx, notice_no)?.ok_or_else(gone)?;
     let version = versions::get(tx, notice.version_no)?.ok_or_else(gone)?;
     let policy = policies::get(tx, notice.policy_no)?.ok_or_else(gone)?;
-    let confirmed = receipts::last_confirmed_version(tx, notice.policy_no, person_no, notice.version_no)?;
+    let confirmed =
+        receipts::last_confirmed_version(tx, notice.policy_no, person_no, notice.version_no)?;
     let before = match confirmed {
         Some(no) => versions::get(tx, no)?.map(|v| (v, true)),
         None => versions::previous(tx, version.policy_no, version.number)?.map(|v| (v, false)),
     };
     let newer = match notice.state {
         NoticeState::Superseded => {
-            let next = notices::of_policy(tx, notice.policy_no, 1)?.into_iter().next().filter(|n| n.no > notice.no);
+            let next = notices::of_policy(tx, notice.policy_no, 1)?
+                .into_iter()
+                .next()
+                .filter(|n| n.no > notice.no);
             match next {
-                Some(next) => versions::get(tx, next.version_no)?.map(|v| (next.id.to_string(), v.label)),
+                Some(next) => {
+                    versions::get(tx, next.version_no)?.map(|v| (next.id.to_string(), v.label))
+                }
                 None => None,
             }
         }
@@ -178,7 +206,10 @@ fn load(tx: &mut yuezhi_store::Tx<'_>, notice_no: i64, person_no: i64) -> Result
             .into_iter()
             .find(|r| matches!(r.kind, ReceiptKind::Acknowledged | ReceiptKind::Carried))
             .map(|r| r.id.to_string()),
-        owed_elsewhere: owed.iter().filter(|o| o.state == ObligationState::Pending && o.notice_no != notice_no).count(),
+        owed_elsewhere: owed
+            .iter()
+            .filter(|o| o.state == ObligationState::Pending && o.notice_no != notice_no)
+            .count(),
         before,
         newer,
         version,
@@ -196,11 +227,23 @@ async fn build(
     let now = app.now();
     let changes = changes(app, texts, &loaded).await?;
     let standing = standing(app, &loaded, query);
-    let document: yuezhi_documents::Document = serde_json::from_slice(&loaded.document).map_err(ActionError::internal)?;
-    let due_at = loaded.obligation.as_ref().and_then(|o| o.due_at).or(loaded.notice.due_at);
+    let document: yuezhi_documents::Document =
+        serde_json::from_slice(&loaded.document).map_err(ActionError::internal)?;
+    let due_at = loaded
+        .obligation
+        .as_ref()
+        .and_then(|o| o.due_at)
+        .or(loaded.notice.due_at);
     let overdue = due_at.is_some_and(|at| at < now);
-    let first_look = loaded.obligation.as_ref().is_some_and(|o| o.opened_at.is_none());
-    let link_suffix = who.key.as_deref().map(|k| format!("?k={k}")).unwrap_or_default();
+    let first_look = loaded
+        .obligation
+        .as_ref()
+        .is_some_and(|o| o.opened_at.is_none());
+    let link_suffix = who
+        .key
+        .as_deref()
+        .map(|k| format!("?k={k}"))
+        .unwrap_or_default();
     Ok(ReadPage {
         t: texts,
         now_ms: now.0,
@@ -212,8 +255,12 @@ async fn build(
         owner: loaded.owner.clone(),
         effective_on: loaded.version.effective_on.clone().unwrap_or_default(),
         policy_language: loaded.version.language.as_str(),
-        due: due_at.map(|at| view::day_and_time(app, texts, at, now)).unwrap_or_default(),
-        due_note: due_at.map(|at| due_note(app, texts, at, now)).unwrap_or_default(),
+        due: due_at
+            .map(|at| view::day_and_time(app, texts, at, now))
+            .unwrap_or_default(),
+        due_note: due_at
+            .map(|at| due_note(app, texts, at, now))
+            .unwrap_or_default(),
         overdue,
         summary: loaded.version.summary.clone(),
         changes,
@@ -221,12 +268,12 @@ async fn build(
         files: files(&loaded, &link_suffix),
         html: loaded.html,
         consent: loaded.notice.consent_text.clone(),
-        text_hash: loaded.version.text_hash.as_str().to_owned(),
-        consent_hash: loaded.notice.consent_hash.as_str().to_owned(),
+        text_hash: loaded.version.text_hash.to_string(),
+        consent_hash: loaded.notice.consent_hash.to_string(),
         person_name: who.person.name.clone(),
         staff_no: who.person.staff_no.clone(),
         reports_opening: first_look && who.key.is_some(),
-        owed_elsewhere: loaded.owed_elsewhere,
+        owed_elsewhere: loaded.owed_elsewhere as i64,
         standing,
     })
 }
@@ -235,15 +282,24 @@ fn standing(app: &App, loaded: &Loaded, query: &ReadQuery) -> Standing {
     let state = loaded.obligation.as_ref().map(|o| o.state);
     match (state, loaded.notice.state) {
         (Some(ObligationState::Acknowledged), _) => Standing::Confirmed {
-            at: loaded.obligation.as_ref().and_then(|o| o.acted_at).map(|at| view::exact(app, at)).unwrap_or_default(),
+            at: loaded
+                .obligation
+                .as_ref()
+                .and_then(|o| o.acted_at)
+                .map(|at| view::exact(app, at))
+                .unwrap_or_default(),
             number: loaded.receipt_number.clone().unwrap_or_default(),
             just_now: query.done.is_some(),
         },
-        (_, NoticeState::Superseded) => Standing::Superseded { newer: loaded.newer.clone() },
-        (_, NoticeState::Cancelled) => {
-            Standing::Cancelled { reason: loaded.notice.close_reason.clone().unwrap_or_default() }
-        }
-        (Some(ObligationState::Pending | ObligationState::Declined), _) if loaded.notice.requirement == Requirement::Confirm => {
+        (_, NoticeState::Superseded) => Standing::Superseded {
+            newer: loaded.newer.clone(),
+        },
+        (_, NoticeState::Cancelled) => Standing::Cancelled {
+            reason: loaded.notice.close_reason.clone().unwrap_or_default(),
+        },
+        (Some(ObligationState::Pending | ObligationState::Declined), _)
+            if loaded.notice.requirement == Requirement::Confirm =>
+        {
             Standing::ToConfirm
         }
         _ if loaded.notice.requirement == Requirement::Confirm => Standing::Ended,
@@ -252,17 +308,30 @@ fn standing(app: &App, loaded: &Loaded, query: &ReadQuery) -> Standing {
 }
 
 async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Result<Option<Changes>, ActionError> {
-    let Some((before, confirmed)) = &loaded.before else { return Ok(None) };
+    let Some((before, confirmed)) = &loaded.before else {
+        return Ok(None);
+    };
     let comparison = view::comparison(app, before, &loaded.version, texts.language).await?;
-    let key = if *confirmed { "my.since_confirmed" } else { "my.since_previous" };
+    let key = if *confirmed {
+        "my.since_confirmed"
+    } else {
+        "my.since_previous"
+    };
     let counts = &comparison.counts;
     let parts = [
-        ("my.count_reworded", counts.reworded + counts.moved_and_reworded),
+        (
+            "my.count_reworded",
+            counts.reworded + counts.moved_and_reworded,
+        ),
         ("my.count_added", counts.added),
         ("my.count_deleted", counts.deleted),
         ("my.count_moved", counts.moved),
     ];
-    let told: Vec<String> = parts.iter().filter(|(_, n)| *n > 0).map(|(key, n)| texts.count(key, *n as i64)).collect();
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(_, n)| *n > 0)
+        .map(|(key, n)| texts.count(key, *n as i64))
+        .collect();
     Ok(Some(Changes {
         since: texts.with(key, "label", &before.label),
         html: comparison.html,
@@ -271,7 +340,12 @@ async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Result<Option<Chan
 }
 
 /// `还剩 4 个工作日`, `逾期 2 个工作日`.
-fn due_note(app: &App, texts: Texts, due: yuezhi_domain::UnixMillis, now: yuezhi_domain::UnixMillis) -> String {
+fn due_note(
+    app: &App,
+    texts: Texts,
+    due: yuezhi_domain::UnixMillis,
+    now: yuezhi_domain::UnixMillis,
+) -> String {
     let day = |at: yuezhi_domain::UnixMillis| at.in_zone(app.time_zone.zone()).date();
     let (today, due_day) = (day(now), day(due));
     let calendar = app.calendar();

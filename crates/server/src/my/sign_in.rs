@@ -15,7 +15,7 @@ use super::who;
 use crate::{
     actions::{Refusal, RefusalKind, sign_in},
     app::App,
-    pages::{self, Reader, asset},
+    pages::{self, Reader},
     refusal::ActionError,
     texts::{Texts, parse_language},
 };
@@ -56,10 +56,18 @@ impl SignInPage {
     }
 }
 
-pub async fn form(State(app): State<App>, reader: Reader, headers: HeaderMap, Query(query): Query<NextQuery>) -> Response {
+pub async fn form(
+    State(app): State<App>,
+    reader: Reader,
+    headers: HeaderMap,
+    Query(query): Query<NextQuery>,
+) -> Response {
     match who::session(&app, &headers).await {
         Ok(Some(_)) => Redirect::to(&who::local_path(query.next.as_deref())).into_response(),
-        Ok(None) => pages::page(reader.texts, &SignInPage::new(&app, reader.texts, query.next.as_deref())),
+        Ok(None) => pages::page(
+            reader.texts,
+            &SignInPage::new(&app, reader.texts, query.next.as_deref()),
+        ),
         Err(error) => pages::error_page(reader.texts, &error),
     }
 }
@@ -80,11 +88,20 @@ struct SentPage {
     next: String,
 }
 
-pub async fn request_link(State(app): State<App>, reader: Reader, Form(form): Form<LinkForm>) -> Response {
+pub async fn request_link(
+    State(app): State<App>,
+    reader: Reader,
+    Form(form): Form<LinkForm>,
+) -> Response {
     let next = who::local_path(form.next.as_deref());
     match sign_in::request_link(&app, &form.who, &next).await {
         Ok(()) => {
-            let page = SentPage { t: reader.texts, now_ms: app.now().0, organisation: app.organisation().to_owned(), next };
+            let page = SentPage {
+                t: reader.texts,
+                now_ms: app.now().0,
+                organisation: app.organisation().to_owned(),
+                next,
+            };
             pages::page(reader.texts, &page)
         }
         Err(ActionError::Refused(refusal)) => {
@@ -118,7 +135,11 @@ struct LinkPage {
     next: String,
 }
 
-pub async fn link(State(app): State<App>, reader: Reader, Query(query): Query<UseLink>) -> Response {
+pub async fn link(
+    State(app): State<App>,
+    reader: Reader,
+    Query(query): Query<UseLink>,
+) -> Response {
     let page = LinkPage {
         t: reader.texts,
         now_ms: app.now().0,
@@ -129,7 +150,13 @@ pub async fn link(State(app): State<App>, reader: Reader, Query(query): Query<Us
     pages::page(reader.texts, &page)
 }
 
-pub async fn use_link(State(app): State<App>, reader: Reader, headers: HeaderMap, jar: CookieJar, Form(form): Form<UseLink>) -> Response {
+pub async fn use_link(
+    State(app): State<App>,
+    reader: Reader,
+    headers: HeaderMap,
+    jar: CookieJar,
+    Form(form): Form<UseLink>,
+) -> Response {
     match sign_in::by_link(&app, &form.k, user_agent(&headers)).await {
         Ok(cookie) => {
             let jar = jar.add(who::session_cookie(&app, cookie.0));
@@ -140,7 +167,12 @@ pub async fn use_link(State(app): State<App>, reader: Reader, headers: HeaderMap
 }
 
 /// Off to DingTalk's page; the nonce and the way on travel in a cookie of ten minutes.
-pub async fn dingtalk(State(app): State<App>, reader: Reader, jar: CookieJar, Query(query): Query<NextQuery>) -> Response {
+pub async fn dingtalk(
+    State(app): State<App>,
+    reader: Reader,
+    jar: CookieJar,
+    Query(query): Query<NextQuery>,
+) -> Response {
     match sign_in::dingtalk_sign_in_url(&app) {
         Ok((url, nonce)) => {
             let value = format!("{nonce} {}", who::local_path(query.next.as_deref()));
@@ -170,20 +202,31 @@ pub async fn dingtalk_return(
     Query(query): Query<ReturnQuery>,
 ) -> Response {
     let kept = jar.get(NONCE_COOKIE).map(|cookie| {
-        url::form_urlencoded::parse(format!("v={}", cookie.value()).as_bytes()).next().map(|(_, v)| v.into_owned()).unwrap_or_default()
+        url::form_urlencoded::parse(format!("v={}", cookie.value()).as_bytes())
+            .next()
+            .map(|(_, v)| v.into_owned())
+            .unwrap_or_default()
     });
     let (nonce, next) = kept
         .as_deref()
         .and_then(|kept| kept.split_once(' '))
-        .map_or((None, None), |(nonce, next)| (nonce.parse().ok(), Some(next.to_owned())));
+        .map_or((None, None), |(nonce, next)| {
+            (nonce.parse().ok(), Some(next.to_owned()))
+        });
     let Some(code) = query.auth_code.or(query.code) else {
         let refusal = Refusal::new(RefusalKind::SignInNeeded, "sign_in_elsewhere");
         return pages::error_page(reader.texts, &refusal.into());
     };
-    let back = sign_in::DingTalkReturn { auth_code: &code, state: &query.state, nonce };
+    let back = sign_in::DingTalkReturn {
+        auth_code: &code,
+        state: &query.state,
+        nonce,
+    };
     match sign_in::by_dingtalk(&app, back, user_agent(&headers)).await {
         Ok(cookie) => {
-            let jar = jar.remove(Cookie::build(NONCE_COOKIE).path("/")).add(who::session_cookie(&app, cookie.0));
+            let jar = jar
+                .remove(Cookie::build(NONCE_COOKIE).path("/"))
+                .add(who::session_cookie(&app, cookie.0));
             (jar, Redirect::to(&who::local_path(next.as_deref()))).into_response()
         }
         Err(error) => pages::error_page(reader.texts, &error),
@@ -196,7 +239,11 @@ pub async fn sign_out(State(app): State<App>, reader: Reader, jar: CookieJar) ->
     {
         return pages::error_page(reader.texts, &error);
     }
-    (jar.remove(Cookie::build(who::COOKIE).path("/")), Redirect::to("/my/sign-in")).into_response()
+    (
+        jar.remove(Cookie::build(who::COOKIE).path("/")),
+        Redirect::to("/my/sign-in"),
+    )
+        .into_response()
 }
 
 #[derive(Debug, serde::Deserialize)]
@@ -206,15 +253,28 @@ pub struct LanguageForm {
 }
 
 /// Chooses the language of this browser.
-pub async fn language(State(app): State<App>, jar: CookieJar, Form(form): Form<LanguageForm>) -> Response {
+pub async fn language(
+    State(app): State<App>,
+    jar: CookieJar,
+    Form(form): Form<LanguageForm>,
+) -> Response {
     let next = who::local_path(form.next.as_deref());
     let jar = match parse_language(&form.language) {
-        Some(language) => jar.add(pages::cookie(&app, pages::LANGUAGE_COOKIE, language.as_str().to_owned(), 365 * 24 * 3600, SameSite::Lax)),
+        Some(language) => jar.add(pages::cookie(
+            &app,
+            pages::LANGUAGE_COOKIE,
+            language.as_str().to_owned(),
+            365 * 24 * 3600,
+            SameSite::Lax,
+        )),
         None => jar,
     };
     (jar, Redirect::to(&next)).into_response()
 }
 
 fn user_agent(headers: &HeaderMap) -> &str {
-    headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default()
+    headers
+        .get(header::USER_AGENT)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default()
 }

@@ -4,12 +4,7 @@ use yuezhi_documents::{DiffLabels, Document};
 use yuezhi_domain::{ContentHash, Language, UnixMillis};
 use yuezhi_store::{Tx, contents, versions::Version};
 
-use crate::{
-    actions::ActionError,
-    app::App,
-    documents::bounded,
-    texts::Texts,
-};
+use crate::{actions::ActionError, app::App, documents::bounded, texts::Texts};
 
 /// A file to take away.
 pub struct FileLink {
@@ -29,11 +24,25 @@ pub fn day_and_time(app: &App, texts: Texts, at: UnixMillis, now: UnixMillis) ->
                 .get(usize::try_from(local.weekday().to_monday_zero_offset()).unwrap_or(0))
                 .copied()
                 .unwrap_or_default();
-            let year = if same_year { String::new() } else { format!("{} 年 ", local.year()) };
-            format!("{year}{} 月 {} 日（周{weekday}）{:02}:{:02}", local.month(), local.day(), local.hour(), local.minute())
+            let year = if same_year {
+                String::new()
+            } else {
+                format!("{} 年 ", local.year())
+            };
+            format!(
+                "{year}{} 月 {} 日（周{weekday}）{:02}:{:02}",
+                local.month(),
+                local.day(),
+                local.hour(),
+                local.minute()
+            )
         }
         Language::En => {
-            let form = if same_year { "%a %-d %b, %H:%M" } else { "%a %-d %b %Y, %H:%M" };
+            let form = if same_year {
+                "%a %-d %b, %H:%M"
+            } else {
+                "%a %-d %b %Y, %H:%M"
+            };
             local.strftime(form).to_string()
         }
     }
@@ -41,7 +50,9 @@ pub fn day_and_time(app: &App, texts: Texts, at: UnixMillis, now: UnixMillis) ->
 
 /// `2026-11-24 10:20:31` in the installation's zone.
 pub fn exact(app: &App, at: UnixMillis) -> String {
-    at.in_zone(app.time_zone.zone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
+    at.in_zone(app.time_zone.zone())
+        .strftime("%Y-%m-%d %H:%M:%S")
+        .to_string()
 }
 
 /// `86 KB`.
@@ -63,13 +74,23 @@ pub fn diff_labels(language: Language) -> DiffLabels {
 
 /// A stored text as a string.
 pub fn stored_text(tx: &mut Tx<'_>, hash: &ContentHash) -> Result<String, ActionError> {
-    let bytes = contents::get(tx, hash)?.ok_or_else(|| ActionError::internal(format!("content {} is missing", hash.as_str())))?;
+    let bytes = contents::get(tx, hash)?
+        .ok_or_else(|| ActionError::internal(format!("content {} is missing", hash)))?;
     String::from_utf8(bytes).map_err(ActionError::internal)
 }
 
 /// The comparison of two versions as HTML with its counts, made once and kept.
-pub async fn comparison(app: &App, old: &Version, new: &Version, language: Language) -> Result<Comparison, ActionError> {
-    let key = (old.document_hash.as_str().to_owned(), new.document_hash.as_str().to_owned(), language);
+pub async fn comparison(
+    app: &App,
+    old: &Version,
+    new: &Version,
+    language: Language,
+) -> Result<Comparison, ActionError> {
+    let key = (
+        old.document_hash.to_string(),
+        new.document_hash.to_string(),
+        language,
+    );
     if let Some(kept) = app.comparisons.get(&key) {
         return Ok(kept);
     }
@@ -87,7 +108,10 @@ pub async fn comparison(app: &App, old: &Version, new: &Version, language: Langu
         let old: Document = serde_json::from_slice(&old_bytes).map_err(ActionError::internal)?;
         let new: Document = serde_json::from_slice(&new_bytes).map_err(ActionError::internal)?;
         let diff = yuezhi_documents::diff(&old.clauses(), &new.clauses());
-        Ok::<_, ActionError>(Comparison { html: diff.html(&diff_labels(language)), counts: diff.counts() })
+        Ok::<_, ActionError>(Comparison {
+            html: diff.html(&diff_labels(language)),
+            counts: diff.counts(),
+        })
     })
     .await??;
     app.comparisons.put(key, made.clone());
@@ -103,17 +127,26 @@ pub struct Comparison {
 
 /// Comparisons that were asked for lately: everybody who opens a notice needs the same few.
 #[derive(Debug, Default)]
-pub struct Comparisons(std::sync::Mutex<std::collections::HashMap<(String, String, Language), Comparison>>);
+pub struct Comparisons(
+    std::sync::Mutex<std::collections::HashMap<(String, String, Language), Comparison>>,
+);
 
 const COMPARISONS_KEPT: usize = 64;
 
 impl Comparisons {
     fn get(&self, key: &(String, String, Language)) -> Option<Comparison> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(key).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 
     fn put(&self, key: (String, String, Language), comparison: Comparison) {
-        let mut kept = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if kept.len() >= COMPARISONS_KEPT {
             kept.clear();
         }

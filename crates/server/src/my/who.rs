@@ -31,7 +31,10 @@ impl FromRequestParts<App> for Me {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let reader = Reader::from_headers(app, &parts.headers);
         match session(app, &parts.headers).await {
-            Ok(Some(person)) => Ok(Self { texts: language_of(&person, &parts.headers, reader.texts), person }),
+            Ok(Some(person)) => Ok(Self {
+                texts: language_of(&person, &parts.headers, reader.texts),
+                person,
+            }),
             Ok(None) => Err(to_sign_in(&parts.uri.to_string())),
             Err(error) => Err(pages::error_page(reader.texts, &error)),
         }
@@ -64,7 +67,11 @@ pub struct ReaderOfNotice {
 impl ReaderOfNotice {
     /// JSON for receipts: how the person was known and what kind of device it was; no address, no full user agent.
     pub fn detail(&self, headers: &HeaderMap) -> String {
-        let by = if self.key.is_some() { "personal_link" } else { "session" };
+        let by = if self.key.is_some() {
+            "personal_link"
+        } else {
+            "session"
+        };
         serde_json::json!({ "by": by, "device": device(headers) }).to_string()
     }
 }
@@ -81,25 +88,41 @@ pub async fn reader_of_notice(
         .filter(|(notice, _)| *notice == notice_no)
         .map(|(_, person_no)| person_no);
     if let Some(person_no) = by_link {
-        let person = app.db.read(move |tx| Ok::<_, ActionError>(yuezhi_store::people::get(tx, person_no)?)).await?;
+        let person = app
+            .db
+            .read(move |tx| Ok::<_, ActionError>(yuezhi_store::people::get(tx, person_no)?))
+            .await?;
         if let Some(person) = person.filter(Person::is_active) {
-            return Ok(Some(ReaderOfNotice { person, source: ReceiptSource::MailLink, key: key.map(ToOwned::to_owned) }));
+            return Ok(Some(ReaderOfNotice {
+                person,
+                source: ReceiptSource::MailLink,
+                key: key.map(ToOwned::to_owned),
+            }));
         }
     }
     let person = session(app, headers).await?;
-    Ok(person.map(|person| ReaderOfNotice { person, source: ReceiptSource::Page, key: None }))
+    Ok(person.map(|person| ReaderOfNotice {
+        person,
+        source: ReceiptSource::Page,
+        key: None,
+    }))
 }
 
 /// A language chosen in this browser, else the person's own, else what the browser asks for.
 pub fn language_of(person: &Person, headers: &HeaderMap, otherwise: Texts) -> Texts {
-    let chosen = CookieJar::from_headers(headers).get(pages::LANGUAGE_COOKIE).and_then(|c| parse_language(c.value()));
+    let chosen = CookieJar::from_headers(headers)
+        .get(pages::LANGUAGE_COOKIE)
+        .and_then(|c| parse_language(c.value()));
     let own = person.language.as_deref().and_then(parse_language);
     chosen.or(own).map_or(otherwise, Texts::of)
 }
 
 /// `dingtalk`, `phone` or `desk`; all that a receipt needs to say.
 fn device(headers: &HeaderMap) -> &'static str {
-    let agent = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     if agent.contains("DingTalk") {
         "dingtalk"
     } else if agent.contains("Mobile") {
@@ -111,12 +134,18 @@ fn device(headers: &HeaderMap) -> &'static str {
 
 /// A browser that looks ahead, or a program that only asks for the head, reads nothing.
 pub fn is_looking_ahead(headers: &HeaderMap) -> bool {
-    ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
-        headers
-            .get(*name)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.contains("prefetch") || value.contains("preview") || value.contains("prerender"))
-    })
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"]
+        .iter()
+        .any(|name| {
+            headers
+                .get(*name)
+                .and_then(|value| value.to_str().ok())
+                .is_some_and(|value| {
+                    value.contains("prefetch")
+                        || value.contains("preview")
+                        || value.contains("prerender")
+                })
+        })
 }
 
 /// The cookie of a new session.
@@ -127,8 +156,13 @@ pub fn session_cookie(app: &App, value: String) -> Cookie<'static> {
 
 /// A path of this server to go on to; anything else leads to the person's list.
 pub fn local_path(next: Option<&str>) -> String {
-    next.filter(|path| path.starts_with('/') && !path.starts_with("//") && !path.contains('\\') && !path.contains(char::is_control))
-        .map_or_else(|| "/my".to_owned(), ToOwned::to_owned)
+    next.filter(|path| {
+        path.starts_with('/')
+            && !path.starts_with("//")
+            && !path.contains('\\')
+            && !path.contains(char::is_control)
+    })
+    .map_or_else(|| "/my".to_owned(), ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -138,7 +172,13 @@ mod tests {
     #[test]
     fn only_a_path_of_this_server_is_gone_on_to() {
         assert_eq!(local_path(Some("/n/1?k=x")), "/n/1?k=x");
-        for bad in ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", ""] {
+        for bad in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "javascript:alert(1)",
+            "",
+        ] {
             assert_eq!(local_path(Some(bad)), "/my");
         }
     }

@@ -17,33 +17,52 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
         .db
         .read(|tx| Ok::<_, ActionError>(notices::in_state(tx, NoticeState::Expanding, 1)?))
         .await?;
-    let Some(notice) = waiting.into_iter().next() else { return Ok(Next::Idle) };
+    let Some(notice) = waiting.into_iter().next() else {
+        return Ok(Next::Idle);
+    };
     let now = app.now();
     let lanes: Vec<String> = app
         .channels()
         .lanes()
-        .filter(|channel| channel.limits().personal && notice.channels.iter().any(|lane| lane == channel.lane()))
+        .filter(|channel| {
+            channel.limits().personal && notice.channels.iter().any(|lane| lane == channel.lane())
+        })
         .map(|channel| channel.lane().to_owned())
         .collect();
     let notice_no = notice.no;
     app.db
         .write(move |tx| {
+            let resolved = notices::resolved_audience(tx, notice.no)?.unwrap_or_default();
             let expansion = Expansion {
                 notice_no: notice.no,
-                resolved: &notice.audience_resolved,
+                resolved: &resolved,
                 requirement: notice.requirement,
                 due_at: notice.due_at,
                 personal_lanes: &lanes,
                 now,
             };
             let expanded = expansion.run(tx, notice.expanded_to, CHUNK)?;
-            if !notices::set_expanded_to(tx, notice.no, notice.expanded_to, expanded.last_person_no)? {
+            if !notices::set_expanded_to(
+                tx,
+                notice.no,
+                notice.expanded_to,
+                expanded.last_person_no,
+            )? {
                 // Another node did this chunk: roll ours back.
-                return Err(ActionError::internal("a chunk was filled in twice at once; the second is dropped"));
+                return Err(ActionError::internal(
+                    "a chunk was filled in twice at once; the second is dropped",
+                ));
             }
             if expanded.done {
                 carry_forward(tx, &notice, now)?;
-                notices::set_state(tx, notice.no, NoticeState::Expanding, NoticeState::Open, now, None)?;
+                notices::set_state(
+                    tx,
+                    notice.no,
+                    NoticeState::Expanding,
+                    NoticeState::Open,
+                    now,
+                    None,
+                )?;
             }
             Ok::<_, ActionError>(())
         })
@@ -54,7 +73,11 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
 }
 
 /// Confirmations of the version before count on after a minor change, as the publishing transaction does it.
-fn carry_forward(tx: &mut yuezhi_store::Tx<'_>, notice: &notices::Notice, now: yuezhi_domain::UnixMillis) -> Result<(), ActionError> {
+fn carry_forward(
+    tx: &mut yuezhi_store::Tx<'_>,
+    notice: &notices::Notice,
+    now: yuezhi_domain::UnixMillis,
+) -> Result<(), ActionError> {
     let minor = yuezhi_store::versions::get(tx, notice.version_no)?
         .is_some_and(|version| version.change == yuezhi_domain::ChangeKind::Minor);
     if !minor || notice.requirement == Requirement::Inform {

@@ -41,11 +41,31 @@ struct Worker {
 
 /// Every worker of a node, one line each.
 const WORKERS: &[Worker] = &[
-    Worker { name: "expand", interval: Duration::from_secs(10), tick: |app| Box::pin(expand::tick(app)) },
-    Worker { name: "remind", interval: Duration::from_secs(20), tick: |app| Box::pin(remind::tick(app)) },
-    Worker { name: "dispatch", interval: Duration::from_secs(2), tick: |app| Box::pin(dispatch::tick(app)) },
-    Worker { name: "watch_sources", interval: Duration::from_secs(1), tick: |app| Box::pin(watch_sources::tick(app)) },
-    Worker { name: "housekeep", interval: Duration::from_secs(600), tick: |app| Box::pin(housekeep::tick(app)) },
+    Worker {
+        name: "expand",
+        interval: Duration::from_secs(10),
+        tick: |app| Box::pin(expand::tick(app)),
+    },
+    Worker {
+        name: "remind",
+        interval: Duration::from_secs(20),
+        tick: |app| Box::pin(remind::tick(app)),
+    },
+    Worker {
+        name: "dispatch",
+        interval: Duration::from_secs(2),
+        tick: |app| Box::pin(dispatch::tick(app)),
+    },
+    Worker {
+        name: "watch_sources",
+        interval: Duration::from_secs(1),
+        tick: |app| Box::pin(watch_sources::tick(app)),
+    },
+    Worker {
+        name: "housekeep",
+        interval: Duration::from_secs(600),
+        tick: |app| Box::pin(housekeep::tick(app)),
+    },
 ];
 
 /// The running workers of a node.

@@ -12,5 +12,9 @@ use crate::{
 pub async fn tick(app: &App) -> Result<Next, ActionError> {
     let plans = send_reminders::fire_due(app).await?;
     let schedules = change_schedule::fire_due(app).await?;
-    Ok([plans, schedules].into_iter().flatten().min().map_or(Next::Idle, Next::At))
+    Ok([plans, schedules]
+        .into_iter()
+        .flatten()
+        .min()
+        .map_or(Next::Idle, Next::At))
 }

@@ -101,7 +101,7 @@ impl Db {
                 let config = &self.0.config;
                 let server = Server::new(
                     &config.url,
-                    config.password.as_deref(),
+                    config.password.as_ref(),
                     config.statement_timeout,
                 )?;
                 on_own_thread(|| copy_from_postgres(&server, file, progress))?;

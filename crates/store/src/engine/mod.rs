@@ -29,6 +29,8 @@ use std::{
     time::Duration,
 };
 
+use secrecy::SecretString;
+
 use self::{
     job::{BoxedJob, job},
     postgres::{Access, PostgresLink, Worker},
@@ -57,7 +59,7 @@ pub struct DatabaseConfig {
     /// `sqlite:/path/file.sqlite`, `sqlite::memory:` (one thread, gone at the end) or `postgres://user@host/name`.
     pub url: String,
     /// For PostgreSQL, where it is not part of the URL.
-    pub password: Option<String>,
+    pub password: Option<SecretString>,
     /// Threads (SQLite) or connections (PostgreSQL) for reading.
     pub readers: usize,
     /// Connections for writing; PostgreSQL only.
@@ -74,6 +76,11 @@ impl DatabaseConfig {
             url: url.into(),
             ..Self::default()
         }
+    }
+
+    pub fn with_password(mut self, password: Option<SecretString>) -> Self {
+        self.password = password;
+        self
     }
 }
 
@@ -325,7 +332,7 @@ fn open_file(
 fn open_postgres(config: &DatabaseConfig, counters: &Arc<Counters>) -> Result<Ways, OpenError> {
     let server = Arc::new(Server::new(
         &config.url,
-        config.password.as_deref(),
+        config.password.as_ref(),
         config.statement_timeout,
     )?);
     let first = on_own_thread({

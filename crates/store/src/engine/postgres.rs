@@ -11,6 +11,7 @@ use std::{collections::HashMap, sync::atomic::Ordering::Relaxed};
 use bytes::BytesMut;
 use postgres::{
     Client, Statement,
+    binary_copy::BinaryCopyInWriter,
     fallible_iterator::FallibleIterator,
     types::{FromSql, IsNull, ToSql, Type, to_sql_checked},
 };
@@ -78,6 +79,33 @@ impl PostgresLink {
             changed += self.note(answer)?;
         }
         Ok(changed)
+    }
+
+    /// COPY in the binary format.
+    pub(super) fn copy_in<'p, P: AsRef<[Value<'p>]>>(
+        &mut self,
+        table: &str,
+        columns: &[&str],
+        rows: &mut impl Iterator<Item = P>,
+    ) -> Answer<u64> {
+        let columns = columns.join(", ");
+        let like = self.prepare(&format!("SELECT {columns} FROM {table}"))?;
+        let types: Vec<Type> = like
+            .columns()
+            .iter()
+            .map(|column| column.type_().clone())
+            .collect();
+        let copied = self
+            .client
+            .copy_in(&format!("COPY {table} ({columns}) FROM STDIN BINARY"))
+            .and_then(|copy| {
+                let mut writer = BinaryCopyInWriter::new(copy, &types);
+                for row in rows {
+                    writer.write_raw(row.as_ref().iter())?;
+                }
+                writer.finish()
+            });
+        self.note(copied)
     }
 
     /// Calls `each` with every row until it returns false.

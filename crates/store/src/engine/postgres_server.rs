@@ -11,6 +11,7 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
+use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::OpenError;
@@ -25,7 +26,7 @@ pub(super) struct Server {
 impl Server {
     pub(super) fn new(
         url: &str,
-        password: Option<&str>,
+        password: Option<&SecretString>,
         statement_timeout: Duration,
     ) -> Result<Self, OpenError> {
         let (url, root_cert) = take_root_cert(url);
@@ -36,7 +37,7 @@ impl Server {
             OpenError::BadAddress(detail)
         })?;
         if let Some(password) = password {
-            config.password(password);
+            config.password(password.expose_secret());
         }
         config
             .connect_timeout(Duration::from_secs(10))

@@ -131,7 +131,7 @@ impl Db {
                 }
                 let server = Server::new(
                     &config.url,
-                    config.password.as_deref(),
+                    config.password.as_ref(),
                     config.statement_timeout,
                 )?;
                 on_own_thread(|| restore_postgres(&server, backup, force, now, progress))?
@@ -234,11 +234,7 @@ fn restore_postgres(
     for (table, column) in target.tx().read(IDENTITIES, p![], |row| {
         Ok((row.get::<String>(0)?, row.get::<String>(1)?))
     })? {
-        let next = format!(
-            "SELECT setval(pg_get_serial_sequence('\"{table}\"', '{column}'), \
-             (SELECT COALESCE(max(\"{column}\"), 0) + 1 FROM \"{table}\"), false)"
-        );
-        target.tx().one(&next, p![])?;
+        target.tx().reset_numbers(&table, &column)?;
     }
     let held = hold_back(&mut target, now)?;
     target.control("COMMIT")?;

@@ -4,9 +4,11 @@
 //! own, so a failing one takes nothing with it; nobody is answered before the commit.
 //! Weakness: one long write transaction delays all others; large work comes in chunks (readers are never delayed).
 
-use std::{collections::VecDeque, fs, path::Path, time::Duration};
+use std::{cell::Cell, collections::VecDeque, fs, path::Path, time::Duration};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter, types};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, StatementStatus, params_from_iter, types,
+};
 
 use super::{
     error::{OpenError, StoreError},
@@ -30,6 +32,8 @@ type Answer<T> = Result<T, (Failure, StoreError)>;
 
 pub(super) struct SqliteLink {
     connection: Connection,
+    /// Rows that statements stepped over without an index since somebody asked.
+    scanned: Cell<u64>,
 }
 
 /// What a connection is for.
@@ -89,7 +93,10 @@ impl SqliteLink {
             Role::Writer => "PRAGMA cache_size = -32768;",
             Role::Reader => "PRAGMA cache_size = -8192; PRAGMA query_only = ON;",
         })?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            scanned: Cell::new(0),
+        })
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -127,6 +134,7 @@ impl SqliteLink {
         let changed = statement
             .execute(params_from_iter(params))
             .map_err(|error| failed(&error))?;
+        self.note_scan(&statement);
         Ok(changed as u64)
     }
 
@@ -142,6 +150,7 @@ impl SqliteLink {
                 .execute(params_from_iter(set.as_ref()))
                 .map_err(|error| failed(&error))? as u64;
         }
+        self.note_scan(&statement);
         Ok(changed)
     }
 
@@ -171,7 +180,15 @@ impl SqliteLink {
                 break;
             }
         }
+        drop(rows);
+        self.note_scan(&statement);
         Ok(())
+    }
+
+    fn note_scan(&self, statement: &rusqlite::Statement<'_>) {
+        let rows = statement.reset_status(StatementStatus::FullscanStep);
+        self.scanned
+            .set(self.scanned.get() + u64::try_from(rows).unwrap_or(0));
     }
 
     fn prepare(&self, sql: &str) -> Answer<rusqlite::CachedStatement<'_>> {
@@ -186,7 +203,10 @@ impl SqliteLink {
 
 impl From<Connection> for SqliteLink {
     fn from(connection: Connection) -> Self {
-        Self { connection }
+        Self {
+            connection,
+            scanned: Cell::new(0),
+        }
     }
 }
 
@@ -265,11 +285,7 @@ pub(super) fn run_group(
         } else {
             run_in_savepoint(tx, &mut job)
         };
-        if job.panicked() {
-            counters
-                .panics
-                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        }
+        note_run(tx, &job, counters);
         match ran {
             Ok(ran) => done.push((job, ran)),
             Err(error) => {
@@ -288,6 +304,18 @@ pub(super) fn run_group(
         }
     }
     finish_group(tx, done, broken, counters);
+}
+
+fn note_run(session: &mut Session, job: &BoxedJob, counters: &Counters) {
+    use std::sync::atomic::Ordering::Relaxed;
+    if job.panicked() {
+        counters.panics.fetch_add(1, Relaxed);
+    }
+    if let Link::Sqlite(link) = &session.link {
+        counters
+            .scanned_rows
+            .fetch_add(link.scanned.take(), Relaxed);
+    }
 }
 
 fn run_in_savepoint(tx: &mut Session, job: &mut BoxedJob) -> Result<Ran, StoreError> {
@@ -365,11 +393,7 @@ pub(super) fn run_read(tx: &mut Session, mut job: BoxedJob, counters: &Counters)
     if !tx.is_autocommit() {
         drop(tx.control("ROLLBACK"));
     }
-    if job.panicked() {
-        counters
-            .panics
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    }
+    note_run(tx, &job, counters);
     counters
         .reads
         .fetch_add(1, std::sync::atomic::Ordering::Relaxed);

@@ -32,6 +32,8 @@ pub struct Stats {
     /// Commits by latency: one bucket for each of [`COMMIT_BUCKETS_MICROS`], then all slower ones.
     pub commit_buckets: [u64; COMMIT_BUCKETS_MICROS.len() + 1],
     pub panics: u64,
+    /// Rows that statements stepped over without an index; SQLite only. A steep rise tells of a missing index.
+    pub scanned_rows: u64,
     /// Runs repeated after a collision with another transaction (PostgreSQL).
     pub reruns: u64,
     /// Connections made anew after one was lost (PostgreSQL).
@@ -44,6 +46,7 @@ pub(super) struct Counters {
     pub(super) write_errors: AtomicU64,
     pub(super) reads: AtomicU64,
     pub(super) panics: AtomicU64,
+    pub(super) scanned_rows: AtomicU64,
     pub(super) reruns: AtomicU64,
     pub(super) reconnects: AtomicU64,
     commits: AtomicU64,
@@ -76,6 +79,7 @@ impl Counters {
             commit_micros: self.commit_micros.load(Relaxed),
             commit_buckets: std::array::from_fn(|bucket| self.commit_buckets[bucket].load(Relaxed)),
             panics: self.panics.load(Relaxed),
+            scanned_rows: self.scanned_rows.load(Relaxed),
             reruns: self.reruns.load(Relaxed),
             reconnects: self.reconnects.load(Relaxed),
         }

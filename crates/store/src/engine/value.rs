@@ -18,6 +18,18 @@ pub enum Value<'a> {
     Blob(Cow<'a, [u8]>),
 }
 
+impl Value<'static> {
+    /// A text of its own, or NULL.
+    pub fn from_text(text: Option<String>) -> Self {
+        text.map_or(Value::Null, |text| Value::Text(Cow::Owned(text)))
+    }
+
+    /// A number of rows.
+    pub fn from_count(count: usize) -> Self {
+        Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
 impl Value<'_> {
     /// The kind, for errors.
     pub const fn kind(&self) -> &'static str {

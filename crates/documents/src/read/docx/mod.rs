@@ -6,6 +6,7 @@
 
 mod body;
 mod numbering;
+mod pieces;
 mod styles;
 mod xml;
 

@@ -50,13 +50,22 @@ const SMALL_LOSS: usize = 20;
 
 /// Imports the file, or reports why not.
 pub async fn import(app: &App, request: ImportRequest) -> Result<ImportReport, ActionError> {
-    let limits = Limits { max_file_bytes: app.max_upload_bytes(), ..Limits::default() };
+    let limits = Limits {
+        max_file_bytes: app.max_upload_bytes(),
+        ..Limits::default()
+    };
     let file = request.file.clone();
-    let table = crate::documents::bounded(Duration::from_secs(60), move || table::read(&file.name, &file.bytes, &limits))
-        .await?
-        .map_err(|error| document_refusal("file", &error))?;
+    let table = crate::documents::bounded(Duration::from_secs(60), move || {
+        table::read(&file.name, &file.bytes, &limits)
+    })
+    .await?
+    .map_err(|error| document_refusal("file", &error))?;
     let (rows, problems) = rows::parse(&table)?;
-    let mut report = ImportReport { rows: table.rows.len(), problems, ..ImportReport::default() };
+    let report = ImportReport {
+        rows: table.rows.len(),
+        problems,
+        ..ImportReport::default()
+    };
     if !report.problems.is_empty() {
         return Ok(report);
     }
@@ -66,14 +75,21 @@ pub async fn import(app: &App, request: ImportRequest) -> Result<ImportReport, A
         .db
         .write(move |tx| {
             let report = apply(tx, &rows, &request, report.clone(), now, &ids)?;
-            if request.dry_run { Err(Stop::DryRun(report)) } else { Ok(report) }
+            if request.dry_run {
+                Err(Stop::DryRun(report))
+            } else {
+                Ok(report)
+            }
         })
         .await;
     match done {
         Ok(report) => {
             app.wake();
             app.announce(0);
-            Ok(ImportReport { applied: true, ..report })
+            Ok(ImportReport {
+                applied: true,
+                ..report
+            })
         }
         Err(Stop::DryRun(report)) => Ok(report),
         Err(Stop::Action(error)) => Err(error),
@@ -127,11 +143,22 @@ fn apply(
         "file": request.file.name, "created": report.created, "updated": report.updated,
         "rejoined": report.rejoined, "left": report.left,
     });
-    audit::append(tx, now, &request.actor.to_string(), "people.imported", "people:all", &detail.to_string())?;
+    audit::append(
+        tx,
+        now,
+        &request.actor.to_string(),
+        "people.imported",
+        "people:all",
+        &detail.to_string(),
+    )?;
     Ok(report)
 }
 
-fn close_missing(tx: &mut Tx<'_>, rows: &[rows::PersonRow], now: UnixMillis) -> Result<usize, Stop> {
+fn close_missing(
+    tx: &mut Tx<'_>,
+    rows: &[rows::PersonRow],
+    now: UnixMillis,
+) -> Result<usize, Stop> {
     let present: Vec<&str> = rows.iter().map(|row| row.staff_no.as_str()).collect();
     let missing = people::active_not_in(tx, &present)?;
     let active = people::count_active(tx)?;
@@ -145,7 +172,13 @@ fn close_missing(tx: &mut Tx<'_>, rows: &[rows::PersonRow], now: UnixMillis) -> 
     for person_no in &missing {
         if people::mark_left(tx, *person_no, now)? {
             let reason = CloseReason::LeftCompany.as_str();
-            obligations::close_for_person(tx, *person_no, ObligationState::Closed, now, Some(reason))?;
+            obligations::close_for_person(
+                tx,
+                *person_no,
+                ObligationState::Closed,
+                now,
+                Some(reason),
+            )?;
             yuezhi_store::sessions::delete_for_person(tx, *person_no)?;
         }
     }

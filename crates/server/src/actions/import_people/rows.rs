@@ -75,22 +75,103 @@ enum Column {
 
 /// What a header may be called, lower-case and without spaces, `_` and `-`.
 const NAMES: &[(Column, &[&str])] = &[
-    (Column::StaffNo, &["工号", "员工编号", "员工工号", "人员编号", "staffno", "staffnumber", "employeeid", "employeeno", "id", "userid"]),
-    (Column::Name, &["姓名", "名字", "员工姓名", "name", "fullname"]),
-    (Column::Department, &["部门", "所属部门", "部门名称", "组织", "department", "departments", "dept"]),
-    (Column::Email, &["邮箱", "电子邮箱", "邮件", "企业邮箱", "工作邮箱", "email", "mail", "emailaddress"]),
-    (Column::Mobile, &["手机", "手机号", "手机号码", "电话", "mobile", "phone", "mobilephone"]),
-    (Column::Title, &["职务", "职位", "岗位", "title", "jobtitle", "position"]),
-    (Column::Manager, &["直属上级工号", "上级工号", "直属上级", "主管工号", "manager", "managerstaffno", "managerid"]),
-    (Column::HiredOn, &["入职日期", "入职时间", "hiredon", "hiredate", "startdate"]),
+    (
+        Column::StaffNo,
+        &[
+            "工号",
+            "员工编号",
+            "员工工号",
+            "人员编号",
+            "staffno",
+            "staffnumber",
+            "employeeid",
+            "employeeno",
+            "id",
+            "userid",
+        ],
+    ),
+    (
+        Column::Name,
+        &["姓名", "名字", "员工姓名", "name", "fullname"],
+    ),
+    (
+        Column::Department,
+        &[
+            "部门",
+            "所属部门",
+            "部门名称",
+            "组织",
+            "department",
+            "departments",
+            "dept",
+        ],
+    ),
+    (
+        Column::Email,
+        &[
+            "邮箱",
+            "电子邮箱",
+            "邮件",
+            "企业邮箱",
+            "工作邮箱",
+            "email",
+            "mail",
+            "emailaddress",
+        ],
+    ),
+    (
+        Column::Mobile,
+        &[
+            "手机",
+            "手机号",
+            "手机号码",
+            "电话",
+            "mobile",
+            "phone",
+            "mobilephone",
+        ],
+    ),
+    (
+        Column::Title,
+        &["职务", "职位", "岗位", "title", "jobtitle", "position"],
+    ),
+    (
+        Column::Manager,
+        &[
+            "直属上级工号",
+            "上级工号",
+            "直属上级",
+            "主管工号",
+            "manager",
+            "managerstaffno",
+            "managerid",
+        ],
+    ),
+    (
+        Column::HiredOn,
+        &["入职日期", "入职时间", "hiredon", "hiredate", "startdate"],
+    ),
     (Column::Language, &["语言", "language", "lang"]),
-    (Column::DingTalk, &["钉钉userid", "钉钉用户id", "钉钉id", "dingtalkuserid", "dingtalkid"]),
+    (
+        Column::DingTalk,
+        &[
+            "钉钉userid",
+            "钉钉用户id",
+            "钉钉id",
+            "dingtalkuserid",
+            "dingtalkid",
+        ],
+    ),
 ];
 
 /// Checks every row. The header must at least name staff number, name and department.
 pub(super) fn parse(table: &Table) -> Result<(Vec<PersonRow>, Vec<RowProblem>), Refusal> {
     let columns = columns(&table.headers);
-    for (column, name) in [(Column::StaffNo, "工号 / staff_no"), (Column::Name, "姓名 / name"), (Column::Department, "部门 / department")] {
+    for (column, name) in [
+        (Column::StaffNo, "工号 / staff_no"),
+        (Column::Name, "姓名 / name"),
+        (Column::Department, "部门 / department"),
+    ] {
         if !columns.contains_key(&column) {
             return Err(Refusal::invalid("file", "people_column_missing")
                 .with("column", name)
@@ -100,8 +181,17 @@ pub(super) fn parse(table: &Table) -> Result<(Vec<PersonRow>, Vec<RowProblem>), 
     if table.rows.is_empty() {
         return Err(Refusal::invalid("file", "people_no_rows"));
     }
-    let mut reader = Reader { headers: &table.headers, columns, problems: Vec::new(), seen: HashMap::new() };
-    let rows: Vec<PersonRow> = table.rows.iter().filter_map(|row| reader.row(row.line, &row.cells)).collect();
+    let mut reader = Reader {
+        headers: &table.headers,
+        columns,
+        problems: Vec::new(),
+        seen: HashMap::new(),
+    };
+    let rows: Vec<PersonRow> = table
+        .rows
+        .iter()
+        .filter_map(|row| reader.row(row.line, &row.cells))
+        .collect();
     for row in &rows {
         if row.manager_staff_no.as_deref() == Some(row.staff_no.as_str()) {
             reader.problem(row.line, Column::Manager, "own_manager", &row.staff_no);
@@ -120,9 +210,14 @@ fn columns(headers: &[String]) -> HashMap<Column, usize> {
             .trim_start_matches('\u{feff}')
             .to_lowercase()
             .chars()
-            .filter(|c| !c.is_whitespace() && !matches!(c, '_' | '-' | '*' | '（' | '）' | '(' | ')'))
+            .filter(|c| {
+                !c.is_whitespace() && !matches!(c, '_' | '-' | '*' | '（' | '）' | '(' | ')')
+            })
             .collect();
-        if let Some((column, _)) = NAMES.iter().find(|(_, names)| names.contains(&plain.as_str())) {
+        if let Some((column, _)) = NAMES
+            .iter()
+            .find(|(_, names)| names.contains(&plain.as_str()))
+        {
             found.entry(*column).or_insert(at);
         }
     }
@@ -138,7 +233,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn problem(&mut self, line: usize, column: Column, code: &str, value: &str) {
-        let header = self.columns.get(&column).and_then(|at| self.headers.get(*at)).cloned().unwrap_or_default();
+        let header = self
+            .columns
+            .get(&column)
+            .and_then(|at| self.headers.get(*at))
+            .cloned()
+            .unwrap_or_default();
         self.problems.push(RowProblem {
             line,
             column: header,
@@ -163,7 +263,12 @@ impl Reader<'_> {
         } else if staff_no.chars().count() > 64 || staff_no.chars().any(char::is_whitespace) {
             self.problem(line, Column::StaffNo, "staff_no_bad", &staff_no);
         } else if let Some(first) = self.seen.insert(staff_no.clone(), line) {
-            self.problem(line, Column::StaffNo, "staff_no_twice", &format!("{staff_no} ({first})"));
+            self.problem(
+                line,
+                Column::StaffNo,
+                "staff_no_twice",
+                &format!("{staff_no} ({first})"),
+            );
         }
         let name = self.cell(cells, Column::Name).unwrap_or_default();
         if name.is_empty() {
@@ -179,7 +284,11 @@ impl Reader<'_> {
             name,
             departments,
             email,
-            mobile: self.cell(cells, Column::Mobile).map(|m| m.chars().filter(|c| !c.is_whitespace() && *c != '-').collect()),
+            mobile: self.cell(cells, Column::Mobile).map(|m| {
+                m.chars()
+                    .filter(|c| !c.is_whitespace() && *c != '-')
+                    .collect()
+            }),
             title: self.cell(cells, Column::Title),
             manager_staff_no: self.cell(cells, Column::Manager),
             hired_on,
@@ -194,7 +303,11 @@ impl Reader<'_> {
         let paths: Vec<String> = text
             .split([';', '；', '|'])
             .map(|path| {
-                let parts: Vec<&str> = path.split(['/', '>', '\\']).map(str::trim).filter(|p| !p.is_empty()).collect();
+                let parts: Vec<&str> = path
+                    .split(['/', '>', '\\'])
+                    .map(str::trim)
+                    .filter(|p| !p.is_empty())
+                    .collect();
                 parts.join("/")
             })
             .filter(|path| !path.is_empty())
@@ -207,10 +320,15 @@ impl Reader<'_> {
 
     fn email(&mut self, line: usize, cells: &[String]) -> Option<String> {
         let email = self.cell(cells, Column::Email)?.to_lowercase();
-        let usable = email
-            .split_once('@')
-            .is_some_and(|(user, host)| !user.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.') && !host.contains('@'))
-            && !email.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>'));
+        let usable = email.split_once('@').is_some_and(|(user, host)| {
+            !user.is_empty()
+                && host.contains('.')
+                && !host.starts_with('.')
+                && !host.ends_with('.')
+                && !host.contains('@')
+        }) && !email
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || matches!(c, ',' | ';' | '<' | '>'));
         if !usable {
             self.problem(line, Column::Email, "email_bad", &email);
             return None;
@@ -221,9 +339,15 @@ impl Reader<'_> {
     fn hired_on(&mut self, line: usize, cells: &[String]) -> Option<String> {
         let text = self.cell(cells, Column::HiredOn)?;
         let plain = text.replace(['/', '.', '年', '月'], "-").replace('日', "");
-        let parts: Vec<Option<i16>> = plain.split(['-', ' ', 'T']).take(3).map(|p| p.trim().parse().ok()).collect();
+        let parts: Vec<Option<i16>> = plain
+            .split(['-', ' ', 'T'])
+            .take(3)
+            .map(|p| p.trim().parse().ok())
+            .collect();
         let date = match parts.as_slice() {
-            [Some(year), Some(month), Some(day)] => jiff::civil::Date::new(*year, *month as i8, *day as i8).ok(),
+            [Some(year), Some(month), Some(day)] => {
+                jiff::civil::Date::new(*year, *month as i8, *day as i8).ok()
+            }
             _ => None,
         };
         if date.is_none() {

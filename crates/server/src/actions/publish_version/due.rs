@@ -7,17 +7,27 @@ use crate::{actions::Refusal, app::App};
 /// Where nobody says otherwise.
 const DEFAULT_WORKDAYS: u16 = 5;
 
-pub(super) fn settle(app: &App, text: Option<String>, requirement: Requirement, now: UnixMillis) -> Result<Option<DueDate>, Refusal> {
+pub(super) fn settle(
+    app: &App,
+    text: Option<String>,
+    requirement: Requirement,
+    now: UnixMillis,
+) -> Result<Option<DueDate>, Refusal> {
     let rule = match &text {
-        Some(text) => text.parse().map_err(|_| Refusal::invalid("due", "due_bad").with("text", text))?,
+        Some(text) => text
+            .parse()
+            .map_err(|_| Refusal::invalid("due", "due_bad").with("text", text))?,
         None if requirement == Requirement::Inform => DueRule::None,
         None => DueRule::Workdays(DEFAULT_WORKDAYS),
     };
     let text = text.unwrap_or_default();
-    rule.resolve(now, &app.time_zone, &app.calendar()).map_err(|error| match error {
-        DueError::Past(at) => Refusal::invalid("due", "due_past").with("at", at.strftime("%Y-%m-%d %H:%M")),
-        DueError::OutOfRange => Refusal::invalid("due", "due_bad").with("text", text),
-    })
+    rule.resolve(now, &app.time_zone, &app.calendar())
+        .map_err(|error| match error {
+            DueError::Past(at) => {
+                Refusal::invalid("due", "due_past").with("at", at.strftime("%Y-%m-%d %H:%M"))
+            }
+            DueError::OutOfRange => Refusal::invalid("due", "due_bad").with("text", text),
+        })
 }
 
 /// What a publisher should know about the day.
@@ -26,9 +36,15 @@ pub(super) fn warnings(due: Option<&DueDate>) -> Vec<Refusal> {
     let date = due.local.date();
     let mut warnings = Vec::new();
     match &due.day_off {
-        Some(DayOff::Weekend) => warnings.push(Refusal::invalid("due", "due_on_weekend").with("date", date)),
+        Some(DayOff::Weekend) => {
+            warnings.push(Refusal::invalid("due", "due_on_weekend").with("date", date))
+        }
         Some(DayOff::Holiday { name }) => {
-            warnings.push(Refusal::invalid("due", "due_on_holiday").with("date", date).with("holiday", name));
+            warnings.push(
+                Refusal::invalid("due", "due_on_holiday")
+                    .with("date", date)
+                    .with("holiday", name),
+            );
         }
         None => {}
     }

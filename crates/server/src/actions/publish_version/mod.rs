@@ -12,7 +12,6 @@ mod settle;
 mod write;
 
 pub use plan::{PlannedDelivery, PlannedReminder, PublishPlan, Superseded};
-pub use settle::DEFAULT_PLAN;
 
 use bytes::Bytes;
 use yuezhi_domain::{ChangeKind, NoticeId, PolicyId, Requirement, VersionId};
@@ -119,7 +118,11 @@ impl PublishRequest {
 pub enum Published {
     New(Box<PublishedVersion>),
     /// The newest version holds the same text already; nothing was written.
-    Unchanged { policy_slug: String, version_id: VersionId, label: String },
+    Unchanged {
+        policy_slug: String,
+        version_id: VersionId,
+        label: String,
+    },
 }
 
 /// A version that is out, with its notice.

@@ -105,14 +105,21 @@ pub(super) async fn plan(app: &App, settled: &Settled) -> Result<PublishPlan, Ac
                 without_mail: audience::count_without_email(tx, &resolved)?,
                 without_mail_names: audience::names_without_email(tx, &resolved, NAMES_SHOWN)?,
                 by_department: audience::by_department(tx, &resolved)?,
-                sample: audience::sample(tx, &resolved, 6)?.into_iter().map(|person| person.name).collect(),
+                sample: audience::sample(tx, &resolved, 6)?
+                    .into_iter()
+                    .map(|person| person.name)
+                    .collect(),
                 totals,
             })
         })
         .await?;
     let deliveries = deliveries(app, settled, &counted);
     let mail = deliveries.iter().any(|d| d.personal);
-    let metered = deliveries.iter().filter(|d| !d.personal).map(|d| d.messages).sum();
+    let metered = deliveries
+        .iter()
+        .filter(|d| !d.personal)
+        .map(|d| d.messages)
+        .sum();
     Ok(PublishPlan {
         policy_slug: settled.slug.to_string(),
         title: settled.title.clone(),
@@ -131,11 +138,19 @@ pub(super) async fn plan(app: &App, settled: &Settled) -> Result<PublishPlan, Ac
         by_department: counted.by_department,
         sample: counted.sample,
         due_at: settled.due.as_ref().map(|due| due.at),
-        undeliverable_people: if mail { counted.without_mail_names } else { Vec::new() },
+        undeliverable_people: if mail {
+            counted.without_mail_names
+        } else {
+            Vec::new()
+        },
         metered_webhook_calls: metered,
         reminder_plan: settled.plan.to_string(),
         reminders: reminders(app, settled),
-        supersedes: counted.totals.into_iter().map(|(notice, totals)| superseded(settled, &notice, &totals)).collect(),
+        supersedes: counted
+            .totals
+            .into_iter()
+            .map(|(notice, totals)| superseded(settled, &notice, &totals))
+            .collect(),
         diff: settled.diff.clone(),
         unchanged: settled.unchanged().is_some(),
         warnings: warnings(settled, &deliveries),
@@ -160,12 +175,18 @@ fn deliveries(app: &App, settled: &Settled, counted: &Counted) -> Vec<PlannedDel
         .lanes
         .iter()
         .map(|lane| {
-            let personal = channels.get(lane).is_some_and(|channel| channel.limits().personal);
+            let personal = channels
+                .get(lane)
+                .is_some_and(|channel| channel.limits().personal);
             let undeliverable = if personal { counted.without_mail } else { 0 };
             PlannedDelivery {
                 lane: lane.clone(),
                 personal,
-                messages: if personal { counted.recipients - undeliverable } else { 1 },
+                messages: if personal {
+                    counted.recipients - undeliverable
+                } else {
+                    1
+                },
                 undeliverable,
             }
         })
@@ -183,11 +204,18 @@ fn reminders(app: &App, settled: &Settled) -> Vec<PlannedReminder> {
         .occurrences(facts, &app.calendar(), settled.now, UnixMillis::MAX)
         .into_iter()
         .take(REMINDERS_SHOWN)
-        .map(|planned| PlannedReminder { step: planned.step, at: planned.at })
+        .map(|planned| PlannedReminder {
+            step: planned.step,
+            at: planned.at,
+        })
         .collect()
 }
 
-fn superseded(settled: &Settled, notice: &yuezhi_store::notices::Notice, totals: &progress::Totals) -> Superseded {
+fn superseded(
+    settled: &Settled,
+    notice: &yuezhi_store::notices::Notice,
+    totals: &progress::Totals,
+) -> Superseded {
     Superseded {
         notice_id: notice.id,
         notice_no: notice.no,
@@ -208,9 +236,12 @@ fn warnings(settled: &Settled, deliveries: &[PlannedDelivery]) -> Vec<Refusal> {
         warnings.push(Refusal::invalid("channels", "some_without_address").with("n", lost));
     }
     for warning in &settled.document.warnings {
-        let warning = Refusal::invalid("file", format!("reading_{}", crate::documents::word(&warning.code)))
-            .with("count", warning.count)
-            .with("detail", &warning.detail);
+        let warning = Refusal::invalid(
+            "file",
+            format!("reading_{}", crate::documents::word(&warning.code)),
+        )
+        .with("count", warning.count)
+        .with("detail", &warning.detail);
         warnings.push(warning);
     }
     warnings

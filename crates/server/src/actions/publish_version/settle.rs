@@ -7,11 +7,12 @@ use std::{str::FromStr, time::Duration};
 
 use yuezhi_documents::{Clause, Diff, Document, Limits};
 use yuezhi_domain::{
-    Audience, ChangeKind, ContentHash, DueDate, Language, NoticeState, ReminderPlan, Requirement, Resolved, Slug,
-    UnixMillis,
+    Audience, ChangeKind, ContentHash, DueDate, Language, NoticeState, ReminderPlan, Requirement,
+    Resolved, Slug, UnixMillis,
 };
 use yuezhi_store::{
-    audience, contents, notices, notices::Notice, policies, policies::Policy, versions, versions::Version,
+    audience, contents, notices, notices::Notice, policies, policies::Policy, versions,
+    versions::Version,
 };
 
 use super::{ActionError, PublishRequest, Published, UploadedFile, due};
@@ -75,10 +76,12 @@ impl Settled {
     /// The newest version holds this very text and name already.
     pub(super) fn unchanged(&self) -> Option<Published> {
         let latest = self.known.latest.as_ref()?;
-        (latest.text_hash == self.text_hash && latest.title == self.title).then(|| Published::Unchanged {
-            policy_slug: self.slug.to_string(),
-            version_id: latest.id,
-            label: latest.label.clone(),
+        (latest.text_hash == self.text_hash && latest.title == self.title).then(|| {
+            Published::Unchanged {
+                policy_slug: self.slug.to_string(),
+                version_id: latest.id,
+                label: latest.label.clone(),
+            }
         })
     }
 }
@@ -92,13 +95,21 @@ pub(super) async fn settle(app: &App, request: &PublishRequest) -> Result<Settle
     let previous = known.last_notice.as_ref();
     let latest = known.latest.as_ref();
 
-    let title = pick(&request.title, &front.title, || latest.map(|v| v.title.clone()))
-        .or_else(|| read.document.title.clone())
-        .ok_or_else(|| Refusal::invalid("title", "title_missing"))?;
+    let title = pick(&request.title, &front.title, || {
+        latest.map(|v| v.title.clone())
+    })
+    .or_else(|| read.document.title.clone())
+    .ok_or_else(|| Refusal::invalid("title", "title_missing"))?;
     within("title", "title_too_long", &title, LONGEST_TITLE)?;
     let policy = known.policy.as_ref();
-    let category = pick(&request.category, &front.category, || policy.map(|p| p.category.clone())).unwrap_or_default();
-    let owner = pick(&request.owner, &front.owner, || policy.map(|p| p.owner.clone())).unwrap_or_default();
+    let category = pick(&request.category, &front.category, || {
+        policy.map(|p| p.category.clone())
+    })
+    .unwrap_or_default();
+    let owner = pick(&request.owner, &front.owner, || {
+        policy.map(|p| p.owner.clone())
+    })
+    .unwrap_or_default();
     let language = language_of(app, request, &front, latest, &read.text)?;
     let change = match &request.change {
         Some(change) => *change,
@@ -118,13 +129,20 @@ pub(super) async fn settle(app: &App, request: &PublishRequest) -> Result<Settle
     let effective_on = effective_of(pick(&request.effective, &front.effective, || None))?;
     let mut warnings = front_matter_warnings(&front);
 
-    let (audience, resolved) = settle_audience(app, request, front.audience.as_deref(), previous).await?;
+    let (audience, resolved) =
+        settle_audience(app, request, front.audience.as_deref(), previous).await?;
     let lanes = settle_lanes(app, request, &front.channels, previous)?;
-    let due = due::settle(app, pick(&request.due, &front.due, || None), requirement, now)?;
-    let plan = settle_plan(request, previous, requirement, due.is_some())?;
+    let due = due::settle(
+        app,
+        pick(&request.due, &front.due, || None),
+        requirement,
+        now,
+    )?;
+    let plan = settle_plan(request, &front.remind, previous, requirement, due.is_some())?;
     warnings.extend(due::warnings(due.as_ref()));
     let label = label_of(request, &front, latest, change);
-    let consent_text = Texts::of(language).with2("messages.consent", "title", &title, "label", &label);
+    let consent_text =
+        Texts::of(language).with2("messages.consent", "title", &title, "label", &label);
     check_attachments(app, &request.attachments)?;
 
     Ok(Settled {
@@ -171,7 +189,10 @@ async fn read_file(app: &App, request: &PublishRequest) -> Result<Read, ActionEr
     if request.file.name.trim().is_empty() {
         return Err(Refusal::invalid("file", "file_missing").into());
     }
-    let limits = Limits { max_file_bytes: app.max_upload_bytes(), ..Limits::default() };
+    let limits = Limits {
+        max_file_bytes: app.max_upload_bytes(),
+        ..Limits::default()
+    };
     let file = request.file.clone();
     let read = bounded(LONGEST_READING, move || {
         yuezhi_documents::read(&file.name, &file.bytes, &limits).map(|document| Read {
@@ -186,34 +207,70 @@ async fn read_file(app: &App, request: &PublishRequest) -> Result<Read, ActionEr
 }
 
 /// What people may leave to the file or to history: the first that is there and not blank.
-fn pick(asked: &Option<String>, front: &Option<String>, before: impl FnOnce() -> Option<String>) -> Option<String> {
-    let filled = |text: &Option<String>| text.as_deref().map(str::trim).filter(|t| !t.is_empty()).map(ToOwned::to_owned);
+fn pick(
+    asked: &Option<String>,
+    front: &Option<String>,
+    before: impl FnOnce() -> Option<String>,
+) -> Option<String> {
+    let filled = |text: &Option<String>| {
+        text.as_deref()
+            .map(str::trim)
+            .filter(|t| !t.is_empty())
+            .map(ToOwned::to_owned)
+    };
     filled(asked).or_else(|| filled(front)).or_else(before)
 }
 
-fn word<T: FromStr>(field: &'static str, code: &'static str, text: Option<&str>) -> Result<Option<T>, Refusal> {
+fn word<T: FromStr>(
+    field: &'static str,
+    code: &'static str,
+    text: Option<&str>,
+) -> Result<Option<T>, Refusal> {
     text.map(str::trim)
         .filter(|t| !t.is_empty())
-        .map(|t| t.parse().map_err(|_| Refusal::invalid(field, code).with("text", t)))
+        .map(|t| {
+            t.parse()
+                .map_err(|_| Refusal::invalid(field, code).with("text", t))
+        })
         .transpose()
 }
 
-fn within(field: &'static str, code: &'static str, text: &str, limit: usize) -> Result<(), Refusal> {
+fn within(
+    field: &'static str,
+    code: &'static str,
+    text: &str,
+    limit: usize,
+) -> Result<(), Refusal> {
     let actual = text.chars().count();
     if actual > limit {
-        return Err(Refusal::invalid(field, code).with("actual", actual).with("limit", limit));
+        return Err(Refusal::invalid(field, code)
+            .with("actual", actual)
+            .with("limit", limit));
     }
     Ok(())
 }
 
-fn slug_of(request: &PublishRequest, front: &yuezhi_documents::FrontMatter, document: &Document) -> Result<Slug, Refusal> {
+fn slug_of(
+    request: &PublishRequest,
+    front: &yuezhi_documents::FrontMatter,
+    document: &Document,
+) -> Result<Slug, Refusal> {
     match pick(&request.policy, &front.policy, || None) {
         Some(text) => text.parse().map_err(|detail| {
-            Refusal::invalid("policy", "slug_bad").with("slug", &text).with("detail", detail)
+            Refusal::invalid("policy", "slug_bad")
+                .with("slug", &text)
+                .with("detail", detail)
         }),
         None => {
-            let title = request.title.as_deref().or(front.title.as_deref()).or(document.title.as_deref());
-            Ok(Slug::from_file_name(&request.file.name, title.unwrap_or_default()))
+            let title = request
+                .title
+                .as_deref()
+                .or(front.title.as_deref())
+                .or(document.title.as_deref());
+            Ok(Slug::from_file_name(
+                &request.file.name,
+                title.unwrap_or_default(),
+            ))
         }
     }
 }
@@ -245,7 +302,9 @@ async fn load_known(app: &App, slug: Slug) -> Result<Known, ActionError> {
 impl Known {
     /// The clauses of the newest version against those of the new file.
     async fn diff_to(&self, read: &Read) -> Result<Option<Diff>, ActionError> {
-        let Some(bytes) = self.latest_document.clone() else { return Ok(None) };
+        let Some(bytes) = self.latest_document.clone() else {
+            return Ok(None);
+        };
         let clauses = read.clauses.clone();
         bounded(LONGEST_READING, move || {
             let before: Document = serde_json::from_slice(&bytes).map_err(ActionError::internal)?;
@@ -263,7 +322,8 @@ fn language_of(
     text: &str,
 ) -> Result<Language, Refusal> {
     if let Some(tag) = pick(&request.language, &front.language, || None) {
-        return parse_language(&tag).ok_or_else(|| Refusal::invalid("language", "language_bad").with("text", &tag));
+        return parse_language(&tag)
+            .ok_or_else(|| Refusal::invalid("language", "language_bad").with("text", &tag));
     }
     if let Some(latest) = latest {
         return Ok(latest.language);
@@ -287,7 +347,12 @@ fn language_of(
 }
 
 fn proposed_summary(diff: Option<&Diff>, language: Language) -> String {
-    diff.map(|diff| diff.proposed_summary(language.as_str())).unwrap_or_default()
+    let language = match language {
+        Language::ZhCn => yuezhi_documents::Language::Chinese,
+        Language::En => yuezhi_documents::Language::English,
+    };
+    diff.map(|diff| diff.proposed_summary(language))
+        .unwrap_or_default()
 }
 
 fn effective_of(text: Option<String>) -> Result<Option<String>, Refusal> {
@@ -300,7 +365,11 @@ fn effective_of(text: Option<String>) -> Result<Option<String>, Refusal> {
 }
 
 fn front_matter_warnings(front: &yuezhi_documents::FrontMatter) -> Vec<Refusal> {
-    front.unknown.iter().map(|key| Refusal::invalid("file", "front_matter_unknown_key").with("key", key)).collect()
+    front
+        .unknown
+        .iter()
+        .map(|key| Refusal::invalid("file", "front_matter_unknown_key").with("key", key))
+        .collect()
 }
 
 async fn settle_audience(
@@ -309,9 +378,13 @@ async fn settle_audience(
     front: Option<&str>,
     previous: Option<&Notice>,
 ) -> Result<(Audience, Resolved), ActionError> {
-    let text = pick(&request.audience, &front.map(ToOwned::to_owned), || previous.map(|n| n.audience.clone()));
+    let text = pick(&request.audience, &front.map(ToOwned::to_owned), || {
+        previous.map(|n| n.audience.clone())
+    });
     let audience = match text {
-        Some(text) => text.parse::<Audience>().map_err(|error| refusals::audience_syntax(&error, app.texts()))?,
+        Some(text) => text
+            .parse::<Audience>()
+            .map_err(|error| refusals::audience_syntax(&error, app.texts()))?,
         None => Audience::everyone(),
     };
     let asked = audience.clone();
@@ -330,7 +403,12 @@ fn settle_lanes(
     previous: Option<&Notice>,
 ) -> Result<Vec<String>, Refusal> {
     let channels = app.channels();
-    let every = || channels.lanes().map(|channel| channel.lane().to_owned()).collect::<Vec<_>>();
+    let every = || {
+        channels
+            .lanes()
+            .map(|channel| channel.lane().to_owned())
+            .collect::<Vec<_>>()
+    };
     let asked = match (&request.channels, front, previous) {
         (Some(lanes), _, _) => lanes.clone(),
         (None, [], Some(previous)) => previous.channels.clone(),
@@ -338,9 +416,16 @@ fn settle_lanes(
         (None, front, _) => front.to_vec(),
     };
     let mut lanes = Vec::new();
-    for lane in asked.iter().map(|lane| lane.trim()).filter(|lane| !lane.is_empty() && *lane != "none") {
-        let lane = known_lane(&channels, lane)
-            .ok_or_else(|| Refusal::invalid("channels", "channel_unknown").with("lane", lane).with("known", every().join(", ")))?;
+    for lane in asked
+        .iter()
+        .map(|lane| lane.trim())
+        .filter(|lane| !lane.is_empty() && *lane != "none")
+    {
+        let lane = known_lane(&channels, lane).ok_or_else(|| {
+            Refusal::invalid("channels", "channel_unknown")
+                .with("lane", lane)
+                .with("known", every().join(", "))
+        })?;
         if !lanes.contains(&lane) {
             lanes.push(lane);
         }
@@ -351,16 +436,20 @@ fn settle_lanes(
 /// `hr` is short for `robot:hr`.
 fn known_lane(channels: &yuezhi_channels::Registry, lane: &str) -> Option<String> {
     let full = format!("robot:{lane}");
-    [lane, full.as_str()].into_iter().find(|name| channels.get(name).is_some()).map(ToOwned::to_owned)
+    [lane, full.as_str()]
+        .into_iter()
+        .find(|name| channels.get(name).is_some())
+        .map(ToOwned::to_owned)
 }
 
 fn settle_plan(
     request: &PublishRequest,
+    front: &Option<String>,
     previous: Option<&Notice>,
     requirement: Requirement,
     has_due: bool,
 ) -> Result<ReminderPlan, Refusal> {
-    let text = pick(&request.plan, &None, || previous.map(|n| n.plan.clone()));
+    let text = pick(&request.plan, front, || previous.map(|n| n.plan.clone()));
     match text {
         Some(text) => text.parse().map_err(|error| refusals::plan(&text, &error)),
         None => Ok(ReminderPlan::default_for(requirement, has_due)),
@@ -377,8 +466,14 @@ fn label_of(
     if let Some(label) = pick(&request.label, &front.version, || None) {
         return label.chars().take(40).collect();
     }
-    let Some(latest) = latest else { return "1.0".to_owned() };
-    let numbers = latest.label.trim_start_matches(['v', 'V']).split_once('.').unwrap_or((latest.label.as_str(), "0"));
+    let Some(latest) = latest else {
+        return "1.0".to_owned();
+    };
+    let numbers = latest
+        .label
+        .trim_start_matches(['v', 'V'])
+        .split_once('.')
+        .unwrap_or((latest.label.as_str(), "0"));
     match (numbers.0.parse::<u32>(), numbers.1.parse::<u32>(), change) {
         (Ok(major), Ok(_), ChangeKind::Major) => format!("{}.0", major + 1),
         (Ok(major), Ok(minor), ChangeKind::Minor) => format!("{major}.{}", minor + 1),
@@ -388,7 +483,10 @@ fn label_of(
 
 fn check_attachments(app: &App, attachments: &[UploadedFile]) -> Result<(), Refusal> {
     let limit = app.max_upload_bytes();
-    match attachments.iter().find(|file| file.bytes.len() as u64 > limit) {
+    match attachments
+        .iter()
+        .find(|file| file.bytes.len() as u64 > limit)
+    {
         Some(file) => Err(Refusal::invalid("attachments", "attachment_too_large")
             .with("name", &file.name)
             .with("limit", format!("{} MiB", limit / 1_048_576))),

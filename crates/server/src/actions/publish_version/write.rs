@@ -4,8 +4,8 @@
 //! fields were settled is refused, so that two people who publish at once do not overwrite each other unseen.
 
 use yuezhi_domain::{
-    ChangeKind, ContentHash, NoticeId, NoticeState, ObligationState, PlanFacts, PolicyId, Requirement,
-    UnixMillis, VersionId,
+    ChangeKind, ContentHash, NoticeId, NoticeState, ObligationState, PlanFacts, PolicyId,
+    Requirement, UnixMillis, VersionId,
 };
 use yuezhi_store::{
     Tx, audit, contents, deliveries, lanes, notices, obligations, policies, receipts, versions,
@@ -30,7 +30,12 @@ pub(super) async fn write(
         notice_id: app.ids.next(now),
         document_json: serde_json::to_vec(&settled.document).map_err(ActionError::internal)?,
         next_reminder_at: next_reminder(app, &settled),
-        personal: app.channels().lanes().filter(|c| c.limits().personal).map(|c| c.lane().to_owned()).collect(),
+        personal: app
+            .channels()
+            .lanes()
+            .filter(|c| c.limits().personal)
+            .map(|c| c.lane().to_owned())
+            .collect(),
         actor: request.actor.to_string(),
         source: request.source.as_str(),
         source_ref: request.source_ref.clone(),
@@ -47,7 +52,10 @@ fn next_reminder(app: &App, settled: &Settled) -> Option<UnixMillis> {
         due_at: settled.due.as_ref().map(|due| due.at),
         zone: &app.time_zone,
     };
-    settled.plan.next_after(facts, &app.calendar(), settled.now).map(|planned| planned.at)
+    settled
+        .plan
+        .next_after(facts, &app.calendar(), settled.now)
+        .map(|planned| planned.at)
 }
 
 /// Everything the transaction needs, made before it: it may run twice on PostgreSQL.
@@ -113,7 +121,12 @@ impl Work {
             policies::update(tx, policy.no, &fields, settled.now)?;
             return Ok((policy.no, policy.id));
         }
-        let new = policies::NewPolicy { id: self.policy_id, slug: settled.slug.to_string(), fields, created_at: settled.now };
+        let new = policies::NewPolicy {
+            id: self.policy_id,
+            slug: settled.slug.to_string(),
+            fields,
+            created_at: settled.now,
+        };
         Ok((policies::insert(tx, &new)?, self.policy_id))
     }
 
@@ -144,13 +157,17 @@ impl Work {
         let version_no = versions::insert(tx, &version)?;
         for (position, file) in (0_i64..).zip(&settled.attachments) {
             let hash = contents::put(tx, &file.bytes, now)?;
-            versions::add_file(tx, version_no, &versions::VersionFile {
-                position,
-                name: file.name.clone(),
-                media_type: crate::media::type_of(&file.name).to_owned(),
-                size: file.bytes.len() as i64,
-                hash,
-            })?;
+            versions::add_file(
+                tx,
+                version_no,
+                &versions::VersionFile {
+                    position,
+                    name: file.name.clone(),
+                    media_type: crate::media::type_of(&file.name).to_owned(),
+                    size: file.bytes.len() as i64,
+                    hash,
+                },
+            )?;
         }
         Ok(version_no)
     }
@@ -162,7 +179,11 @@ impl Work {
             id: self.notice_id,
             policy_no,
             version_no,
-            state: if inline { NoticeState::Open } else { NoticeState::Expanding },
+            state: if inline {
+                NoticeState::Open
+            } else {
+                NoticeState::Expanding
+            },
             title: settled.title.clone(),
             requirement: settled.requirement,
             audience: settled.audience.to_string(),
@@ -199,31 +220,63 @@ impl Work {
     }
 
     fn personal_lanes(&self) -> Vec<String> {
-        self.settled.lanes.iter().filter(|lane| self.personal.contains(lane)).cloned().collect()
+        self.settled
+            .lanes
+            .iter()
+            .filter(|lane| self.personal.contains(lane))
+            .cloned()
+            .collect()
     }
 
     /// A major change asks everybody anew; after a minor one, who had confirmed need not do it again.
-    fn supersede(&self, tx: &mut Tx<'_>, old: &notices::Notice, notice_no: i64) -> Result<(), ActionError> {
+    fn supersede(
+        &self,
+        tx: &mut Tx<'_>,
+        old: &notices::Notice,
+        notice_no: i64,
+    ) -> Result<(), ActionError> {
         let now = self.settled.now;
-        if !notices::set_state(tx, old.no, old.state, NoticeState::Superseded, now, Some(self.notice_id.to_string().as_str()))? {
+        if !notices::set_state(
+            tx,
+            old.no,
+            old.state,
+            NoticeState::Superseded,
+            now,
+            Some(self.notice_id.to_string().as_str()),
+        )? {
             return Err(Refusal::conflict("policy_moved_on").into());
         }
-        if self.settled.change == ChangeKind::Minor && self.settled.requirement != Requirement::Inform {
+        if self.settled.change == ChangeKind::Minor
+            && self.settled.requirement != Requirement::Inform
+        {
             obligations::carry_forward(tx, old.no, notice_no, self.settled.requirement, now)?;
             receipts::carry_forward(tx, old.no, notice_no, now)?;
             deliveries::cancel_due_for_settled(tx, notice_no)?;
         }
-        obligations::close_all_pending(tx, old.no, ObligationState::Superseded, now, Some("superseded"))?;
+        obligations::close_all_pending(
+            tx,
+            old.no,
+            ObligationState::Superseded,
+            now,
+            Some("superseded"),
+        )?;
         deliveries::cancel_pending_for_notice(tx, old.no)?;
         Ok(())
     }
 
     fn group_messages(&self, tx: &mut Tx<'_>, notice_no: i64) -> Result<(), ActionError> {
         for lane in &self.settled.lanes {
-            let kind = if self.personal.contains(lane) { "mail" } else { "robot" };
+            let kind = if self.personal.contains(lane) {
+                "mail"
+            } else {
+                "robot"
+            };
             lanes::ensure(tx, lane, kind, self.settled.now)?;
             if !self.personal.contains(lane) {
-                deliveries::insert_group(tx, &fan_out::group_message(lane, notice_no, 0, self.settled.now))?;
+                deliveries::insert_group(
+                    tx,
+                    &fan_out::group_message(lane, notice_no, 0, self.settled.now),
+                )?;
             }
         }
         Ok(())
@@ -234,11 +287,17 @@ impl Work {
         let detail = serde_json::json!({
             "version": settled.label, "notice": self.notice_id, "source": self.source,
             "requirement": settled.requirement, "audience": settled.audience.to_string(),
-            "recipients": self.plan.recipients, "text": settled.text_hash.as_str(),
+            "recipients": self.plan.recipients, "text": settled.text_hash.to_string(),
         });
         let subject = format!("policy:{}", settled.slug);
-        audit::append(tx, settled.now, &self.actor, "version.published", &subject, &detail.to_string())?;
+        audit::append(
+            tx,
+            settled.now,
+            &self.actor,
+            "version.published",
+            &subject,
+            &detail.to_string(),
+        )?;
         Ok(())
     }
 }
-

@@ -39,7 +39,11 @@ fn redirect_uri(app: &App) -> String {
 }
 
 /// Signs in the person whom DingTalk names.
-pub async fn by_dingtalk(app: &App, back: DingTalkReturn<'_>, user_agent: &str) -> Result<SessionCookie, ActionError> {
+pub async fn by_dingtalk(
+    app: &App,
+    back: DingTalkReturn<'_>,
+    user_agent: &str,
+) -> Result<SessionCookie, ActionError> {
     let now = app.now();
     let nonce = app.link_key.open_oauth_state(back.state, now);
     if nonce.is_none() || nonce != back.nonce {
@@ -49,10 +53,13 @@ pub async fn by_dingtalk(app: &App, back: DingTalkReturn<'_>, user_agent: &str) 
         .channels()
         .dingtalk_login()
         .ok_or_else(|| Refusal::conflict("dingtalk_not_configured"))?;
-    let userid = login.userid_of(back.auth_code, now).await.map_err(|error| {
-        tracing::warn!(%error, "DingTalk did not name the person signing in");
-        Refusal::new(RefusalKind::SignInNeeded, "dingtalk_sign_in_failed").with("detail", error)
-    })?;
+    let userid = login
+        .userid_of(back.auth_code, now)
+        .await
+        .map_err(|error| {
+            tracing::warn!(%error, "DingTalk did not name the person signing in");
+            Refusal::new(RefusalKind::SignInNeeded, "dingtalk_sign_in_failed").with("detail", error)
+        })?;
     let person = app
         .db
         .read(move |tx| {

@@ -13,7 +13,11 @@ use crate::{app::App, messages};
 const LINK_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 /// Sends the link to the address on file, if the staff number or address is somebody's. `next` is a path to go on to.
-pub async fn request_link(app: &App, staff_no_or_email: &str, next: &str) -> Result<(), ActionError> {
+pub async fn request_link(
+    app: &App,
+    staff_no_or_email: &str,
+    next: &str,
+) -> Result<(), ActionError> {
     let wanted = staff_no_or_email.trim().to_owned();
     if wanted.is_empty() {
         return Err(Refusal::invalid("who", "who_missing").into());
@@ -23,7 +27,9 @@ pub async fn request_link(app: &App, staff_no_or_email: &str, next: &str) -> Res
     let Some(mail) = app.channels().mail() else {
         return Err(Refusal::new(RefusalKind::Conflict, "mail_not_configured").into());
     };
-    let Some(person) = find(app, wanted).await? else { return Ok(()) };
+    let Some(person) = find(app, wanted).await? else {
+        return Ok(());
+    };
     let url = sign_in_url(app, &person, now, next);
     let post = messages::sign_in_link(app, &person, &url, now);
     // The answer does not depend on the outcome; a refusal by the relay is the administrator's to see.
@@ -49,7 +55,9 @@ async fn find(app: &App, wanted: String) -> Result<Option<Person>, ActionError> 
 }
 
 fn sign_in_url(app: &App, person: &Person, now: UnixMillis, next: &str) -> String {
-    let key = app.link_key.sign_in_link(person.no, now.plus(LINK_LIFETIME));
+    let key = app
+        .link_key
+        .sign_in_link(person.no, now.plus(LINK_LIFETIME));
     let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
     format!("{}/my/sign-in/link?k={key}&next={next}", app.public_url())
 }
@@ -61,7 +69,10 @@ pub async fn by_link(app: &App, key: &str, user_agent: &str) -> Result<SessionCo
         .link_key
         .open_sign_in_link(key, now)
         .ok_or_else(|| Refusal::new(RefusalKind::SignInNeeded, "sign_in_link_over"))?;
-    let person = app.db.read(move |tx| Ok::<_, ActionError>(people::get(tx, person_no)?)).await?;
+    let person = app
+        .db
+        .read(move |tx| Ok::<_, ActionError>(people::get(tx, person_no)?))
+        .await?;
     if !person.is_some_and(|p| p.is_active()) {
         return Err(Refusal::new(RefusalKind::Forbidden, "person_left").into());
     }

@@ -57,7 +57,13 @@ enum Who {
     Person(i64),
 }
 
-async fn open_session(app: &App, who: Who, method: &'static str, user_agent: &str, now: UnixMillis) -> Result<SessionCookie, ActionError> {
+async fn open_session(
+    app: &App,
+    who: Who,
+    method: &'static str,
+    user_agent: &str,
+    now: UnixMillis,
+) -> Result<SessionCookie, ActionError> {
     let cookie = fresh_secret(app);
     let (account_no, person_no, lifetime) = match who {
         Who::Account(no) => (Some(no), None, ACCOUNT_SESSION),
@@ -72,7 +78,9 @@ async fn open_session(app: &App, who: Who, method: &'static str, user_agent: &st
         expires_at: now.plus(lifetime),
         user_agent: user_agent.chars().take(200).collect(),
     };
-    app.db.write(move |tx| Ok::<_, ActionError>(sessions::insert(tx, &session)?)).await?;
+    app.db
+        .write(move |tx| Ok::<_, ActionError>(sessions::insert(tx, &session)?))
+        .await?;
     Ok(SessionCookie(cookie))
 }
 
@@ -133,13 +141,17 @@ impl Tries {
         }
         entry.0 += 1;
         if entry.0 > TRIES {
-            return Err(Refusal::new(RefusalKind::TooMany, "too_many_tries").with("minutes", TRY_WINDOW.as_secs() / 60));
+            return Err(Refusal::new(RefusalKind::TooMany, "too_many_tries")
+                .with("minutes", TRY_WINDOW.as_secs() / 60));
         }
         Ok(())
     }
 
     fn forget(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&name.to_lowercase());
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&name.to_lowercase());
     }
 }
 

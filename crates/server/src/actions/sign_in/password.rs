@@ -14,13 +14,25 @@ const LONGEST_PASSWORD: usize = 200;
 
 /// Whether the first account exists.
 pub async fn is_set_up(app: &App) -> Result<bool, ActionError> {
-    app.db.read(|tx| Ok::<_, ActionError>(accounts::count(tx)? > 0)).await
+    app.db
+        .read(|tx| Ok::<_, ActionError>(accounts::count(tx)? > 0))
+        .await
 }
 
 /// Creates the first account; refused once there is one.
-pub async fn set_up(app: &App, login: &str, name: &str, password: &str, user_agent: &str) -> Result<SessionCookie, ActionError> {
+pub async fn set_up(
+    app: &App,
+    login: &str,
+    name: &str,
+    password: &str,
+    user_agent: &str,
+) -> Result<SessionCookie, ActionError> {
     let login = login.trim().to_lowercase();
-    let name = if name.trim().is_empty() { login.clone() } else { name.trim().to_owned() };
+    let name = if name.trim().is_empty() {
+        login.clone()
+    } else {
+        name.trim().to_owned()
+    };
     if login.is_empty() || login.chars().count() > 60 || login.chars().any(char::is_whitespace) {
         return Err(Refusal::invalid("login", "login_not_usable").into());
     }
@@ -43,8 +55,18 @@ pub async fn set_up(app: &App, login: &str, name: &str, password: &str, user_age
                 created_at: now,
             };
             let no = accounts::insert(tx, &account)?;
-            let actor = Actor::Account { no, login: login.clone() };
-            audit::append(tx, now, &actor.to_string(), "account.created", &format!("account:{id}"), "{}")?;
+            let actor = Actor::Account {
+                no,
+                login: login.clone(),
+            };
+            audit::append(
+                tx,
+                now,
+                &actor.to_string(),
+                "account.created",
+                &format!("account:{id}"),
+                "{}",
+            )?;
             Ok::<_, ActionError>(no)
         })
         .await?;
@@ -52,7 +74,12 @@ pub async fn set_up(app: &App, login: &str, name: &str, password: &str, user_age
 }
 
 /// Signs in to the console. Wrong name and wrong password are one and the same refusal, and take the same time.
-pub async fn with_password(app: &App, login: &str, password: &str, user_agent: &str) -> Result<SessionCookie, ActionError> {
+pub async fn with_password(
+    app: &App,
+    login: &str,
+    password: &str,
+    user_agent: &str,
+) -> Result<SessionCookie, ActionError> {
     let login = login.trim().to_lowercase();
     let now = app.now();
     app.tries.count(&login, now)?;
@@ -62,7 +89,9 @@ pub async fn with_password(app: &App, login: &str, password: &str, user_agent: &
         .read(move |tx| Ok::<_, ActionError>(accounts::by_login(tx, &wanted)?))
         .await?
         .filter(|a| a.disabled_at.is_none());
-    let stored = account.as_ref().map_or_else(|| NOBODY.to_owned(), |a| a.password_hash.clone());
+    let stored = account
+        .as_ref()
+        .map_or_else(|| NOBODY.to_owned(), |a| a.password_hash.clone());
     let fits = verify(password, stored).await?;
     match account {
         Some(account) if fits => {
@@ -74,7 +103,13 @@ pub async fn with_password(app: &App, login: &str, password: &str, user_agent: &
 }
 
 /// Sets a new password and ends every other session of the account.
-pub async fn change_password(app: &App, account_no: i64, login: &str, old: &str, new: &str) -> Result<(), ActionError> {
+pub async fn change_password(
+    app: &App,
+    account_no: i64,
+    login: &str,
+    old: &str,
+    new: &str,
+) -> Result<(), ActionError> {
     let now = app.now();
     app.tries.count(login, now)?;
     let account = app
@@ -88,12 +123,23 @@ pub async fn change_password(app: &App, account_no: i64, login: &str, old: &str,
     check_strength(new, login)?;
     app.tries.forget(login);
     let hash = hash(new).await?;
-    let actor = Actor::Account { no: account_no, login: login.to_owned() }.to_string();
+    let actor = Actor::Account {
+        no: account_no,
+        login: login.to_owned(),
+    }
+    .to_string();
     app.db
         .write(move |tx| {
             accounts::set_password(tx, account_no, &hash)?;
             sessions::delete_for_account(tx, account_no)?;
-            audit::append(tx, now, &actor, "account.password_changed", &format!("account:{account_no}"), "{}")?;
+            audit::append(
+                tx,
+                now,
+                &actor,
+                "account.password_changed",
+                &format!("account:{account_no}"),
+                "{}",
+            )?;
             Ok::<_, ActionError>(())
         })
         .await
@@ -105,10 +151,14 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dmVyeXNhbHR5c2FsdHk$7zfTr9r
 fn check_strength(password: &str, login: &str) -> Result<(), Refusal> {
     let length = password.chars().count();
     if length < SHORTEST_PASSWORD {
-        return Err(Refusal::invalid("password", "password_too_short").with("least", SHORTEST_PASSWORD));
+        return Err(
+            Refusal::invalid("password", "password_too_short").with("least", SHORTEST_PASSWORD)
+        );
     }
     if length > LONGEST_PASSWORD {
-        return Err(Refusal::invalid("password", "password_too_long").with("most", LONGEST_PASSWORD));
+        return Err(
+            Refusal::invalid("password", "password_too_long").with("most", LONGEST_PASSWORD)
+        );
     }
     let first = password.chars().next();
     let same = password.chars().all(|c| Some(c) == first);
@@ -121,7 +171,9 @@ fn check_strength(password: &str, login: &str) -> Result<(), Refusal> {
 async fn hash(password: &str) -> Result<String, ActionError> {
     let password = password.to_owned();
     tokio::task::spawn_blocking(move || {
-        Argon2::default().hash_password(password.as_bytes()).map(|hash: PasswordHash| hash.to_string())
+        Argon2::default()
+            .hash_password(password.as_bytes())
+            .map(|hash: PasswordHash| hash.to_string())
     })
     .await
     .map_err(ActionError::internal)?
@@ -131,8 +183,11 @@ async fn hash(password: &str) -> Result<String, ActionError> {
 async fn verify(password: &str, stored: String) -> Result<bool, ActionError> {
     let password = password.to_owned();
     tokio::task::spawn_blocking(move || {
-        PasswordHash::new(&stored)
-            .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+        PasswordHash::new(&stored).is_ok_and(|hash| {
+            Argon2::default()
+                .verify_password(password.as_bytes(), &hash)
+                .is_ok()
+        })
     })
     .await
     .map_err(ActionError::internal)
@@ -145,16 +200,29 @@ mod tests {
     #[tokio::test]
     async fn a_password_fits_its_own_hash_only() {
         let stored = hash("correct horse battery").await.unwrap();
-        assert!(verify("correct horse battery", stored.clone()).await.unwrap());
+        assert!(
+            verify("correct horse battery", stored.clone())
+                .await
+                .unwrap()
+        );
         assert!(!verify("correct horse batteri", stored).await.unwrap());
         assert!(PasswordHash::new(NOBODY).is_ok());
     }
 
     #[test]
     fn a_guessable_password_is_refused() {
-        assert_eq!(check_strength("short", "li").unwrap_err().code, "password_too_short");
-        assert_eq!(check_strength("aaaaaaaaaaaa", "li").unwrap_err().code, "password_guessable");
-        assert_eq!(check_strength("lihua-lihua", "lihua").unwrap_err().code, "password_guessable");
+        assert_eq!(
+            check_strength("short", "li").unwrap_err().code,
+            "password_too_short"
+        );
+        assert_eq!(
+            check_strength("aaaaaaaaaaaa", "li").unwrap_err().code,
+            "password_guessable"
+        );
+        assert_eq!(
+            check_strength("lihua-lihua", "lihua").unwrap_err().code,
+            "password_guessable"
+        );
         assert!(check_strength("三月里的小雨淅沥淅沥", "lihua").is_ok());
     }
 }

@@ -1,0 +1,83 @@
+//! The list of notices with their numbers, newest first.
+
+use yuezhi_domain::NoticeState;
+
+use super::{Notice, notice};
+use crate::{
+    Row, StoreError, Tx, Value,
+    policies::newest_first,
+    progress::{self, Totals},
+};
+
+const SELECT: &str = "SELECT n.no, n.id, n.policy_no, n.version_no, n.state, n.title, n.requirement, n.audience, \
+     n.consent_text, n.consent_hash, n.language, n.time_zone, n.due_at, n.channels, n.plan, n.planned_until, \
+     n.next_reminder_at, n.expanded_to, n.issued_by, n.issued_at, n.closed_at, n.close_reason, \
+     p.slug, p.title, v.label FROM notices n JOIN policies p ON p.no = n.policy_no JOIN versions v ON v.no = n.version_no \
+     WHERE n.no < ?1";
+
+/// Which notices; nothing set means all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoticeFilter {
+    pub state: Option<NoticeState>,
+    pub policy_no: Option<i64>,
+}
+
+/// A notice as lists show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoticeRow {
+    pub notice: Notice,
+    pub policy_slug: String,
+    pub policy_title: String,
+    pub version_label: String,
+    pub totals: Totals,
+}
+
+/// Newest first; the next page begins after the last number of this one. Begin with 0.
+pub fn list(
+    tx: &mut Tx<'_>,
+    filter: &NoticeFilter,
+    after_no: i64,
+    limit: usize,
+) -> Result<Vec<NoticeRow>, StoreError> {
+    let mut params = vec![Value::Int(newest_first(after_no)), Value::from_count(limit)];
+    let wheres = conditions(filter, &mut params);
+    let sql = format!("{SELECT}{wheres} ORDER BY n.no DESC LIMIT ?2");
+    let mut rows = tx.read(&sql, &params, |row: &Row| {
+        Ok(NoticeRow {
+            notice: notice(row)?,
+            policy_slug: row.get(22)?,
+            policy_title: row.get(23)?,
+            version_label: row.get(24)?,
+            totals: Totals::default(),
+        })
+    })?;
+    let nos: Vec<i64> = rows.iter().map(|row| row.notice.no).collect();
+    let totals = progress::totals_of(tx, &nos)?;
+    for row in &mut rows {
+        row.totals = totals.get(&row.notice.no).copied().unwrap_or_default();
+    }
+    Ok(rows)
+}
+
+pub fn count(tx: &mut Tx<'_>, filter: &NoticeFilter) -> Result<i64, StoreError> {
+    let mut params = Vec::new();
+    let wheres = conditions(filter, &mut params);
+    tx.read_one(
+        &format!("SELECT count(*) FROM notices n WHERE 1 = 1{wheres}"),
+        &params,
+        |row| row.get(0),
+    )
+}
+
+fn conditions(filter: &NoticeFilter, params: &mut Vec<Value<'static>>) -> String {
+    let mut sql = String::new();
+    if let Some(state) = filter.state {
+        params.push(Value::from_text(Some(state.as_str().to_owned())));
+        sql.push_str(&format!(" AND n.state = ?{}", params.len()));
+    }
+    if let Some(policy_no) = filter.policy_no {
+        params.push(Value::Int(policy_no));
+        sql.push_str(&format!(" AND n.policy_no = ?{}", params.len()));
+    }
+    sql
+}
