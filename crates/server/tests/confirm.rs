@@ -67,8 +67,8 @@ async fn a_personal_link_shows_the_text_and_confirms(engine: Engine) {
     let receipt = receipts.iter().find(|r| r.kind == ReceiptKind::Acknowledged).unwrap();
     assert_eq!(receipt.source, ReceiptSource::MailLink);
     assert_eq!(receipt.at, app.now());
-    assert_eq!(receipt.text_hash.as_str(), form.fields["text_hash"]);
-    assert_eq!(receipt.consent_hash.as_ref().unwrap().as_str(), form.fields["consent_hash"]);
+    assert_eq!(receipt.text_hash.to_string(), form.fields["text_hash"]);
+    assert_eq!(receipt.consent_hash.as_ref().unwrap().to_string(), form.fields["consent_hash"]);
     assert!(done.words().contains(&receipt.id.to_string()), "the receipt's number is shown: {}", done.words());
     assert_eq!(app.totals(&published).await.acknowledged, 1);
 }

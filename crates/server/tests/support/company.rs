@@ -1,14 +1,11 @@
 //! The invented company of the stories: the people of `demo/people.csv`, their DingTalk groups and robots.
 
-use secrecy::SecretString;
 use yuezhi_domain::UnixMillis;
 use yuezhi_sandbox::{App, Group, Organisation, Person, Robot, SandboxConfig, SandboxHandle};
-use yuezhi_server::config::RobotConfig;
 
 pub(crate) const CLIENT_ID: &str = "dingstories0001";
 pub(crate) const CLIENT_SECRET: &str = "client-secret-of-the-stories";
 pub(crate) const STAFF_SECRET: &str = "SECstories0000000000000000000000000000000000000000000000000000all";
-pub(crate) const HR_SECRET: &str = "SECstories00000000000000000000000000000000000000000000000000000hr";
 
 /// 29 people of 20 departments; two of them have no mail address.
 pub(crate) fn people_csv() -> Vec<u8> {
@@ -26,18 +23,6 @@ fn token(group: &str) -> String {
 /// The robot of a group as the sandbox knows it.
 pub(crate) fn group_robot(group: &str) -> Robot {
     Robot::new(token(group), "制度助手")
-}
-
-/// A configured robot with nothing filled in.
-pub(super) fn robot_config() -> RobotConfig {
-    RobotConfig {
-        name: String::new(),
-        webhook: None::<SecretString>,
-        webhook_file: None,
-        secret: None,
-        secret_file: None,
-        keywords: Vec::new(),
-    }
 }
 
 pub(super) async fn dingtalk(now: UnixMillis, hr_robot: bool) -> SandboxHandle {

@@ -1,7 +1,7 @@
 //! Short ways to publish, to read as an employee, and to see what stands in the database and in the chats.
 
-use yuezhi_domain::{ChangeKind, NoticeId, Requirement, UnixMillis};
-use yuezhi_sandbox::{Content, Message};
+use yuezhi_domain::{ChangeKind, Requirement, UnixMillis};
+use yuezhi_sandbox::Message;
 use yuezhi_server::actions::{
     ActionError, Actor,
     publish_version::{self, PublishRequest, Published, PublishedVersion, UploadedFile, VersionSource},
@@ -9,14 +9,6 @@ use yuezhi_server::actions::{
 use yuezhi_store::{deliveries, obligations, occurrences, people, progress};
 
 use super::{Answer, TestApp, Visitor};
-
-/// An employee and the notice they got.
-#[derive(Debug, Clone)]
-pub(crate) struct Recipient {
-    pub(crate) person_no: i64,
-    pub(crate) notice_no: i64,
-    pub(crate) notice_id: NoticeId,
-}
 
 /// A short policy about travel in Markdown.
 pub(crate) fn travel(limit: u32) -> String {
@@ -156,7 +148,7 @@ impl TestApp {
     /// Local times and outcomes of a notice's occurrences, oldest first.
     pub(crate) async fn occurrences(&self, published: &PublishedVersion) -> Vec<String> {
         let notice_no = published.notice_no;
-        let mut all = self.read(move |tx| occurrences::list_of_notice(tx, notice_no)).await;
+        let mut all = self.read(move |tx| occurrences::list_of_notice(tx, notice_no, 1_000)).await;
         all.sort_by_key(|occurrence| (occurrence.planned_at, occurrence.no));
         all.iter().map(|o| format!("{} {}", local(o.planned_at), o.outcome.as_str())).collect()
     }
@@ -176,12 +168,4 @@ pub(crate) fn requirement(mut request: PublishRequest, requirement: Requirement)
 pub(crate) fn minor(mut request: PublishRequest) -> PublishRequest {
     request.change = Some(ChangeKind::Minor);
     request
-}
-
-/// Titles of the buttons of a card.
-pub(crate) fn buttons(message: &Message) -> Vec<&str> {
-    match &message.content {
-        Content::ActionCard { buttons, .. } => buttons.iter().map(|button| button.title.as_str()).collect(),
-        _ => Vec::new(),
-    }
 }
