@@ -272,11 +272,11 @@ async fn what_changed_since_the_confirmed_version_is_shown_first(engine: Engine)
     // Liang knows 500 yuan, nobody knows 600.
     let link = app.personal_link(LIANG, &third).await;
     let words = app.visitor().get(&link).await.expect(200).words();
-    let (changes, _) = words.split_once("第一条").unwrap_or((&words, ""));
+    let (changes, _) = words.split_once("全文").unwrap_or((&words, ""));
     assert!(changes.contains("500") && changes.contains("700"), "{words}");
     let link = app.personal_link(XU, &third).await;
     let words = app.visitor().get(&link).await.expect(200).words();
-    let (changes, _) = words.split_once("第一条").unwrap_or((&words, ""));
+    let (changes, _) = words.split_once("全文").unwrap_or((&words, ""));
     assert!(changes.contains("600") && changes.contains("700"), "{words}");
 }
 
