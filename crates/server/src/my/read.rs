@@ -349,13 +349,18 @@ fn due_note(
     let day = |at: yuezhi_domain::UnixMillis| at.in_zone(app.time_zone.zone()).date();
     let (today, due_day) = (day(now), day(due));
     let calendar = app.calendar();
-    if due < now {
-        let late = calendar.workdays_between(due_day, today);
-        return texts.count("my.late_workdays", late as i64);
+    if today == due_day && due >= now {
+        return texts.get("my.due_today").to_owned();
     }
-    match calendar.workdays_between(today, due_day) {
-        0 => texts.get("my.due_today").to_owned(),
-        left => texts.count("my.left_workdays", left as i64),
+    let (key, workdays) = if due < now {
+        ("my.late_workdays", calendar.workdays_between(due_day, today))
+    } else {
+        ("my.left_workdays", calendar.workdays_between(today, due_day))
+    };
+    // Within a weekend, or late by hours: the date above says it better.
+    match workdays {
+        0 => String::new(),
+        n => texts.count(key, n as i64),
     }
 }
 
