@@ -14,7 +14,7 @@ async fn an_open_page_learns_of_a_confirmation(engine: Engine) {
     let visitor = app.visitor();
     let form = visitor.get("/console").await.expect(200).form("/setup").unwrap();
     let password = "三月里的小雨淅沥淅沥";
-    let form = form.with("login", "hr").with("name", "林悦").with("password", password).with("password_again", password);
+    let form = form.with("login", "hr").with("name", "林悦").with("password", password);
     visitor.submit(&form).await.expect(200);
     let cookie = visitor.cookie("yuezhi_console").expect("signed in");
 

@@ -2,15 +2,15 @@
 //! enough to fail. `support` holds the world they play in.
 #![expect(clippy::unwrap_used, reason = "a helper of the tests that cannot go on fails the test")]
 
-// mod browser;
-// mod cli;
-// mod config;
+mod browser;
+mod cli;
+mod config;
 mod confirm;
 mod deliver;
-// mod live;
+mod live;
 mod people;
-// mod publish;
+mod publish;
 mod real_documents;
 mod remind;
-// mod restart;
+mod restart;
 mod support;

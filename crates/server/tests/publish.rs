@@ -60,7 +60,7 @@ async fn latest(app: &TestApp, slug: &'static str) -> versions::Version {
 async fn signed_in_to_the_console(app: &TestApp) -> crate::support::Visitor<'_> {
     let visitor = app.visitor();
     let form = visitor.get("/console").await.expect(200).form("/setup").expect("the first visit sets up");
-    let form = form.with("login", "hr").with("name", "林悦").with("password", "三月里的小雨淅沥淅沥").with("password_again", "三月里的小雨淅沥淅沥");
+    let form = form.with("login", "hr").with("name", "林悦").with("password", "三月里的小雨淅沥淅沥");
     visitor.submit(&form).await.expect(200);
     visitor
 }

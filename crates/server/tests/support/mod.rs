@@ -7,10 +7,10 @@
 
 mod company;
 mod look;
-// pub(crate) mod browser;
+pub(crate) mod browser;
 pub(crate) mod logs;
 pub(crate) mod mail;
-// pub(crate) mod program;
+pub(crate) mod program;
 mod visit;
 
 use std::{
