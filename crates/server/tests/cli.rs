@@ -90,6 +90,12 @@ impl Machine {
         run_in(self.path(), arguments, &[]).await
     }
 
+    fn change_configuration(&self, from: &str, to: &str) {
+        let path = self.path().join("yuezhi.toml");
+        let config = std::fs::read_to_string(&path).unwrap().replace(from, to);
+        std::fs::write(&path, config).unwrap();
+    }
+
     async fn json(&self, arguments: &[&str]) -> Value {
         self.run(&[&["--json"], arguments].concat()).await.expect(0).json()
     }
@@ -209,7 +215,7 @@ async fn one_line_sends_to_a_group_without_a_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_doctor_finds_a_wrong_secret_and_sends_nothing() {
+async fn the_doctor_finds_what_is_wrong_and_sends_nothing_unasked() {
     let machine = Machine::new().await;
     let health = |findings: &Value, subject: &str| {
         let found = findings.as_array().unwrap().iter().find(|finding| finding["subject"] == subject);
@@ -219,15 +225,22 @@ async fn the_doctor_finds_a_wrong_secret_and_sends_nothing() {
     assert_eq!(health(&fine, "database"), "fine");
     assert_eq!(health(&fine, "robot:all"), "fine");
 
-    let path = machine.path().join("yuezhi.toml");
-    let config = std::fs::read_to_string(&path).unwrap().replace(SECRET, "SECsomethingelse");
-    std::fs::write(&path, config).unwrap();
+    machine.change_configuration(TOKEN, &TOKEN.replace('c', "d"));
     let broken = machine.run(&["--json", "doctor"]).await.expect(1);
     assert_eq!(health(&broken.json(), "robot:all"), "broken");
     let words = machine.run(&["doctor"]).await.expect(1);
     assert!(words.stdout.contains('✗'), "{}", words.stdout);
-    assert!(!format!("{words:?}").contains("SECsomethingelse"), "{words:?}");
+    assert!(!format!("{words:?}").contains(&TOKEN.replace('c', "d")), "{words:?}");
     assert_eq!(machine.sandbox.messages().len(), 0, "the doctor disturbs nobody");
+
+    // Signatures are proved by a message only.
+    machine.change_configuration(&TOKEN.replace('c', "d"), TOKEN);
+    machine.run(&["doctor", "--send-test"]).await.expect(0);
+    assert_eq!(machine.sandbox.messages().len(), 1);
+    machine.change_configuration(SECRET, "SECsomethingelse");
+    let unsigned = machine.run(&["doctor", "--send-test"]).await.expect(1);
+    assert!(!format!("{unsigned:?}").contains("SECsomethingelse"), "{unsigned:?}");
+    assert_eq!(machine.sandbox.messages().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

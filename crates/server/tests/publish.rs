@@ -1,9 +1,10 @@
 //! Publishing: whatever the door, the same version, once; a refusal names its field; a dry run is the real run.
 
+use axum::http::{Method, Request};
 use yuezhi_domain::NoticeState;
 use yuezhi_server::{
     actions::{
-        ActionError,
+        ActionError, Actor, create_token,
         publish_version::{self, Published, PublishRequest},
     },
     config::SourceConfig,
@@ -70,8 +71,11 @@ async fn all_four_doors_lead_to_the_same_version(engine: Engine) {
     let mut hashes = Vec::new();
 
     let app = TestApp::start(engine).await;
-    let form = Multipart::default().file("file", "travel.md", travel(500).as_bytes()).text("channels", "robot:all-staff");
-    let published = app.api_multipart("/api/v1/versions", form).await.expect(201).json();
+    let token = create_token::create(&app.app, Actor::System, "nightly").await.unwrap();
+    let (kind, body) =
+        Multipart::default().file("file", "travel.md", travel(500).as_bytes()).text("channels", "robot:all-staff").finish();
+    let request = Request::post("/api/v1/versions").header("authorization", format!("Bearer {token}")).header("content-type", kind);
+    let published = app.call(request.body(body.into()).unwrap(), "/api/v1/versions").await.expect(201).json();
     assert_eq!(published["recipients"], 30, "{published:#}");
     app.work().await;
     hashes.push(("api", latest(&app, "travel").await, app.chat("all-staff").len()));
@@ -257,7 +261,7 @@ async fn two_who_publish_at_once_do_not_overwrite_each_other(engine: Engine) {
 async fn a_publication_that_fails_half_way_leaves_nothing(engine: Engine) {
     let app = TestApp::start(engine).await;
     // Deliveries are written last: a trigger of an administrator's own refuses them.
-    app.as_administrator(match engine {
+    app.change_schema(match engine {
         Engine::Sqlite => "CREATE TRIGGER refuse BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'refused'); END",
         Engine::Postgres => "ALTER TABLE deliveries ADD CONSTRAINT refuse CHECK (lane = '') NOT VALID",
     })
@@ -266,7 +270,7 @@ async fn a_publication_that_fails_half_way_leaves_nothing(engine: Engine) {
     assert!(matches!(error, ActionError::Internal(_)), "{error:?}");
     let found = app.read(|tx| Ok((policies::by_slug(tx, "travel")?.is_some(), notices::in_state(tx, NoticeState::Open, 10)?.len()))).await;
     assert_eq!(found, (false, 0));
-    app.as_administrator(match engine {
+    app.change_schema(match engine {
         Engine::Sqlite => "DROP TRIGGER refuse",
         Engine::Postgres => "ALTER TABLE deliveries DROP CONSTRAINT refuse",
     })
@@ -298,7 +302,7 @@ async fn a_repeated_post_with_the_same_key_publishes_once(engine: Engine) {
     let post = async |limit: u32| {
         let (kind, body) = Multipart::default().file("file", "travel.md", travel(limit).as_bytes()).finish();
         let request = app
-            .api_request(axum::http::Method::POST, "/api/v1/versions")
+            .api_request(Method::POST, "/api/v1/versions")
             .header("content-type", kind)
             .header("idempotency-key", "one-and-only");
         app.call(request.body(body.into()).unwrap(), "/api/v1/versions").await

@@ -351,10 +351,9 @@ impl TestApp {
         self.app.db.read(look).await.unwrap()
     }
 
-    /// Runs SQL past the server, as an administrator with the database's own tools would.
-    pub(crate) async fn as_administrator(&self, sql: &'static str) {
-        let outside = Arc::clone(&self.world.outside);
-        tokio::task::spawn_blocking(move || outside.scratch.as_ref().unwrap().run_as_administrator(sql).unwrap()).await.unwrap();
+    /// Runs one statement that changes the schema, as an administrator with the database's own tools would.
+    pub(crate) async fn change_schema(&self, sql: &'static str) {
+        self.app.db.write(move |tx| tx.exec(sql, &[])).await.unwrap();
     }
 
     /// Sends a request through every layer of the server.
