@@ -225,7 +225,7 @@ async fn build(
     loaded: Loaded,
 ) -> Result<ReadPage, ActionError> {
     let now = app.now();
-    let changes = changes(app, texts, &loaded).await?;
+    let changes = changes(app, texts, &loaded).await;
     let standing = standing(app, &loaded, query);
     let document: yuezhi_documents::Document =
         serde_json::from_slice(&loaded.document).map_err(ActionError::internal)?;
@@ -307,11 +307,13 @@ fn standing(app: &App, loaded: &Loaded, query: &ReadQuery) -> Standing {
     }
 }
 
-async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Result<Option<Changes>, ActionError> {
-    let Some((before, confirmed)) = &loaded.before else {
-        return Ok(None);
-    };
-    let comparison = view::comparison(app, before, &loaded.version, texts.language).await?;
+/// Missing where there is nothing to compare with, and where comparing fails: the text must stay readable.
+async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Option<Changes> {
+    let (before, confirmed) = loaded.before.as_ref()?;
+    let comparison = view::comparison(app, before, &loaded.version, texts.language)
+        .await
+        .inspect_err(|error| tracing::error!(version = %loaded.version.id, %error, "versions cannot be compared"))
+        .ok()?;
     let key = if *confirmed {
         "my.since_confirmed"
     } else {
@@ -332,11 +334,11 @@ async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Result<Option<Chan
         .filter(|(_, n)| *n > 0)
         .map(|(key, n)| texts.count(key, *n as i64))
         .collect();
-    Ok(Some(Changes {
+    Some(Changes {
         since: texts.with(key, "label", &before.label),
         html: comparison.html,
         counts: told.join(texts.get("my.count_join")),
-    }))
+    })
 }
 
 /// `还剩 4 个工作日`, `逾期 2 个工作日`.
@@ -353,9 +355,15 @@ fn due_note(
         return texts.get("my.due_today").to_owned();
     }
     let (key, workdays) = if due < now {
-        ("my.late_workdays", calendar.workdays_between(due_day, today))
+        (
+            "my.late_workdays",
+            calendar.workdays_between(due_day, today),
+        )
     } else {
-        ("my.left_workdays", calendar.workdays_between(today, due_day))
+        (
+            "my.left_workdays",
+            calendar.workdays_between(today, due_day),
+        )
     };
     // Within a weekend, or late by hours: the date above says it better.
     match workdays {

@@ -10,7 +10,7 @@ mod password;
 
 pub use dingtalk::{DingTalkReturn, by_dingtalk, dingtalk_sign_in_url};
 pub use link::{by_link, request_link};
-pub use password::{change_password, is_set_up, set_up, with_password};
+pub use password::{change_password, into_demo, is_set_up, set_up, with_password};
 
 use std::{
     collections::HashMap,

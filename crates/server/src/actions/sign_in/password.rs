@@ -7,7 +7,7 @@ use argon2::{
 use tokio::sync::Semaphore;
 use yuezhi_store::{accounts, audit, sessions, settings};
 
-use super::{ActionError, Refusal, RefusalKind, SessionCookie, Who, open_session};
+use super::{ActionError, Refusal, RefusalKind, SessionCookie, Who, fresh_secret, open_session};
 use crate::{actions::Actor, app::App};
 
 const SHORTEST_PASSWORD: usize = 10;
@@ -106,6 +106,34 @@ pub async fn with_password(
         }
         _ => Err(Refusal::new(RefusalKind::SignInNeeded, "wrong_login").into()),
     }
+}
+
+/// The login of the demo's administrator.
+const DEMO_LOGIN: &str = "demo";
+
+/// Opens the console of a demo: as its administrator, who is made at the first visit and has no password anybody knows.
+pub async fn into_demo(app: &App, name: &str, user_agent: &str) -> Result<SessionCookie, ActionError> {
+    let now = app.now();
+    let hash = hash(&fresh_secret(app)).await?;
+    let (id, name): (uuid::Uuid, _) = (app.ids.next(now), name.to_owned());
+    let no = app
+        .db
+        .write(move |tx| {
+            if let Some(account) = accounts::by_login(tx, DEMO_LOGIN)? {
+                return Ok::<_, ActionError>(account.no);
+            }
+            let account = accounts::NewAccount {
+                id: id.to_string(),
+                login: DEMO_LOGIN.to_owned(),
+                name: name.clone(),
+                password_hash: hash.clone(),
+                language: None,
+                created_at: now,
+            };
+            Ok(accounts::insert(tx, &account)?)
+        })
+        .await?;
+    open_session(app, Who::Account(no), "demo", user_agent, now).await
 }
 
 /// Sets a new password and ends every other session of the account.

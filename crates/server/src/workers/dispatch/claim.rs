@@ -4,7 +4,7 @@
 //! settled) is cancelled here and never rendered. Weakness: who settles within the seconds between claim and sending
 //! still gets the message.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use yuezhi_domain::{DeliveryKind, DeliveryState, ObligationState, Pace, UnixMillis};
 use yuezhi_store::{
@@ -15,7 +15,7 @@ use yuezhi_store::{
     obligations, progress,
 };
 
-use super::group::{Parcel, parcels};
+use super::group::{Parcel, gathers_until, parcels, singly};
 
 /// What a claim needs to know.
 #[derive(Debug, Clone)]
@@ -71,7 +71,15 @@ pub(super) fn claim(tx: &mut Tx<'_>, ask: &Ask) -> Result<Claim, StoreError> {
     let (moved, full) = (!claimed.is_empty(), claimed.len() == ask.limit);
     let mut notices = HashMap::new();
     let wanted = without_unwanted(tx, ask, claimed, &mut notices)?;
-    let mut parcels = parcels(wanted, free, ask.merges);
+    let sent = ask
+        .pace
+        .map_or(0, |pace| (pace.limit as usize).saturating_sub(free));
+    let wanted = if ask.merges {
+        gather(tx, ask, wanted, sent)?
+    } else {
+        wanted
+    };
+    let mut parcels = parcels(wanted, free, ask.merges.then(|| singly(sent)));
     let beyond = if parcels.len() > free {
         parcels.split_off(free)
     } else {
@@ -134,13 +142,14 @@ fn notice(
     if no == 0 {
         return Ok(None);
     }
-    if !known.contains_key(&no) {
-        let Some(notice) = notices::get(tx, no)? else {
-            return Ok(None);
-        };
-        known.insert(no, notice);
-    }
-    Ok(known.get(&no).map(|notice| notice.state.is_terminal()))
+    let notice = match known.entry(no) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => match notices::get(tx, no)? {
+            Some(notice) => entry.insert(notice),
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(notice.state.is_terminal()))
 }
 
 /// A reminder for somebody, or a group, that owes nothing any more.
@@ -156,15 +165,32 @@ fn is_settled(
         let obligation = obligations::get(tx, delivery.notice_no, delivery.person_no)?;
         return Ok(obligation.is_none_or(|obligation| obligation.state != ObligationState::Pending));
     }
-    if !pending.contains_key(&delivery.notice_no) {
-        pending.insert(
-            delivery.notice_no,
-            progress::totals(tx, delivery.notice_no)?.pending,
-        );
+    let left = match pending.entry(delivery.notice_no) {
+        Entry::Occupied(entry) => *entry.get(),
+        Entry::Vacant(entry) => *entry.insert(progress::totals(tx, delivery.notice_no)?.pending),
+    };
+    Ok(left <= 0)
+}
+
+/// On a lane that was lively lately, fresh publications wait for each other.
+fn gather(
+    tx: &mut Tx<'_>,
+    ask: &Ask,
+    wanted: Vec<Delivery>,
+    sent: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut now = Vec::with_capacity(wanted.len());
+    let mut later: BTreeMap<UnixMillis, Vec<i64>> = BTreeMap::new();
+    for delivery in wanted {
+        match gathers_until(&delivery, sent, ask.now) {
+            Some(until) => later.entry(until).or_default().push(delivery.no),
+            None => now.push(delivery),
+        }
     }
-    Ok(pending
-        .get(&delivery.notice_no)
-        .is_none_or(|left| *left <= 0))
+    for (until, nos) in later {
+        deliveries::release(tx, &ask.owner, &nos, until)?;
+    }
+    Ok(now)
 }
 
 /// Beyond the pace: due as before, in the same order.
