@@ -119,7 +119,7 @@ async fn list_deliveries(
                 Some(staff_no) => {
                     let person = yuezhi_store::people::by_staff_no(tx, staff_no)?;
                     let unknown = || {
-                        Refusal::invalid("staff_no", "person_unknown").with("staff_no", staff_no)
+                        Refusal::invalid("staff_no", "staff_no_unknown").with("staff_no", staff_no)
                     };
                     Some(person.ok_or_else(unknown)?.no)
                 }

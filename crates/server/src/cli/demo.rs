@@ -1,6 +1,9 @@
 //! `yuezhi demo`: everything in one process, to try without an account anywhere.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Failure, Global, local,
@@ -35,7 +38,11 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         sandbox_listen: arguments.sandbox_listen,
         data: arguments.data,
         people: arguments.people as usize,
-        language: texts.language,
+        // The invented company is Chinese; pages follow the reader's browser all the same.
+        language: match global.language {
+            Some(_) => texts.language,
+            None => crate::texts::Language::ZhCn,
+        },
     };
     let demo = Box::pin(Demo::start(options, &|step| {
         output::note(&output::toned(Tone::Faint, step));
@@ -57,10 +64,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
             texts.get("cli.demo_folder"),
             demo.folder.display().to_string(),
         );
-        facts.fact(
-            texts.get("cli.demo_next"),
-            format!("yuezhi publish {}", first_of(&demo.next)),
-        );
+        facts.fact(texts.get("cli.demo_next"), try_publishing(&demo.next));
         facts.print();
         output::line(texts.get("cli.stop_with"));
     }
@@ -71,8 +75,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
     Ok(())
 }
 
-/// A policy that waits to be published, for the command to copy; quoted where a shell needs it.
-fn first_of(folder: &std::path::Path) -> String {
+/// The command that publishes the first policy that waits for it, quoted where a shell needs it.
+fn try_publishing(folder: &Path) -> String {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .into_iter()
         .flatten()
@@ -80,13 +84,47 @@ fn first_of(folder: &std::path::Path) -> String {
         .map(|entry| entry.path())
         .collect();
     files.sort();
-    let path = files.first().map_or_else(
-        || folder.display().to_string(),
-        |file| file.display().to_string(),
-    );
+    let change = files
+        .iter()
+        .find(|file| file.to_string_lossy().contains("travel-expenses"));
+    let Some(file) = change.or(files.first()) else {
+        return format!("yuezhi publish {}", quoted(folder));
+    };
+    match policy_of(file) {
+        Some(policy) => format!("yuezhi publish {} --policy {policy}", quoted(file)),
+        None => format!("yuezhi publish {}", quoted(file)),
+    }
+}
+
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
     if path.contains(char::is_whitespace) {
         format!("'{path}'")
     } else {
         path
+    }
+}
+
+/// `remote-work` of `remote-work-3.0.docx`: the files to come are named by policy and version.
+fn policy_of(file: &Path) -> Option<String> {
+    let stem = file.file_stem()?.to_str()?;
+    let (policy, version) = stem.rsplit_once('-')?;
+    let is_version = version.starts_with(|c: char| c.is_ascii_digit())
+        && version.chars().all(|c| c.is_ascii_digit() || c == '.');
+    is_version.then(|| policy.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_file_names_its_policy() {
+        let policy = |name: &str| policy_of(Path::new(name));
+        assert_eq!(
+            policy("next/remote-work-3.0.docx").as_deref(),
+            Some("remote-work")
+        );
+        assert_eq!(policy("next/code-of-conduct.md"), None);
     }
 }

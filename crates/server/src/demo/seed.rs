@@ -24,6 +24,8 @@ use crate::{
     workers,
 };
 
+/// The group that hears of every policy.
+const NEWS_LANE: &str = "robot:policy-news";
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// These are news of the last days, whatever their files say: slug, version, days ago, share confirmed so far.
@@ -211,6 +213,10 @@ fn path_of(company: &Company, id: u32) -> String {
         next = department.parent_id;
     }
     names.reverse();
+    // The company itself stands above everything and need not be said each time.
+    if names.len() > 1 {
+        names.remove(0);
+    }
     names.join("/")
 }
 
@@ -291,7 +297,7 @@ async fn publish(
     request.label = Some(version.label.clone());
     request.effective.clone_from(&version.effective);
     let channels = app.channels();
-    let robot = channels.lanes().find(|channel| !channel.limits().personal);
+    let robot = channels.get(NEWS_LANE);
     let mail = channels.mail().filter(|_| version.has_next);
     request.channels = Some(
         robot
@@ -385,13 +391,7 @@ async fn answer(
 /// The mission's two standing reminders.
 async fn schedules(app: &App) -> Result<(), ActionError> {
     let texts = app.texts();
-    let lanes: Vec<String> = app
-        .channels()
-        .lanes()
-        .filter(|c| !c.limits().personal)
-        .map(|c| c.lane().to_owned())
-        .take(1)
-        .collect();
+    let lanes = vec![NEWS_LANE.to_owned()];
     for (key, rule) in [("workday", "每个工作日 09:00"), ("friday", "每周五 17:00")] {
         let input = change_schedule::ScheduleInput {
             name: texts.get(&format!("messages.demo_{key}_name")).to_owned(),

@@ -129,12 +129,12 @@ pub fn list(
         page.query.push(" AND o.person_no ").bind_ids(found);
         if !filter.states.is_empty() {
             page.query
-                .push(" AND o.state IN ")
+                .push(" AND o.state ")
                 .bind_texts(json(&filter.states));
         }
         if !filter.department_nos.is_empty() {
             page.query
-                .push(" AND o.department_no IN ")
+                .push(" AND o.department_no ")
                 .bind_ids(json(&filter.department_nos));
         }
     }

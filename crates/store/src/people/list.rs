@@ -50,7 +50,7 @@ fn narrow(tx: &mut Tx<'_>, query: &mut Query, filter: &PeopleFilter) -> Result<(
     let search = filter.search.as_deref().map(str::trim);
     if let Some(text) = search.filter(|text| !text.is_empty()) {
         query
-            .push(" AND p.no IN ")
+            .push(" AND p.no ")
             .bind_ids(json(&find_nos(tx, text)?));
     }
     if let Some(state) = filter.state {

@@ -44,7 +44,8 @@ pub struct Notice {
     /// Slug.
     pub policy: String,
     pub title: String,
-    /// Id of the version.
+    /// Id of the version; not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// What people see as the version.
     pub label: String,

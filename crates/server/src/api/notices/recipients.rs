@@ -214,7 +214,7 @@ async fn list_recipient_receipts(
         .db
         .read(move |tx| {
             let notice = find(tx, &notice_id)?;
-            let unknown = || Refusal::not_found("person_unknown").with("staff_no", &staff_no);
+            let unknown = || Refusal::not_found("staff_no_unknown").with("staff_no", &staff_no);
             let person = yuezhi_store::people::by_staff_no(tx, &staff_no)?.ok_or_else(unknown)?;
             let rows = receipts::of_obligation(tx, notice.no, person.no)?;
             let people = crate::api::receipts::people_of(tx, &rows)?;

@@ -25,7 +25,16 @@ async fn sandbox() -> SandboxHandle {
         corp_id: "ding1".into(),
         name: "澜川科技".into(),
         departments: Vec::new(),
-        people: Vec::new(),
+        // The sandbox's mail server knows the addresses of its organisation.
+        people: ["zhang.wei", "grace.tan"]
+            .map(|name| yuezhi_sandbox::Person {
+                userid: name.into(),
+                unionid: name.into(),
+                name: name.into(),
+                email: format!("{name}@lanchuan.example"),
+                ..yuezhi_sandbox::Person::default()
+            })
+            .into(),
     });
     config.listen = "127.0.0.1:0".parse().unwrap();
     config.mail_listen = Some("127.0.0.1:0".parse().unwrap());
