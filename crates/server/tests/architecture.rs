@@ -3,7 +3,10 @@
 //! Run by `./test` like every other test, without a network. Invariant: an arrow, a wrapper or a licence that is not
 //! listed here fails; whoever adds one writes down why. Weakness: keys of texts that are put together at run time are
 //! seen only by their prefix.
-#![expect(clippy::unwrap_used, reason = "a helper of the tests that cannot go on fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of the tests that cannot go on fails the test"
+)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +27,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("yuezhi-channels", &["yuezhi-domain", "dingtalk"]),
     (
         "yuezhi-server",
-        &["yuezhi-domain", "yuezhi-store", "yuezhi-documents", "yuezhi-channels", "yuezhi-sandbox"],
+        &[
+            "yuezhi-domain",
+            "yuezhi-store",
+            "yuezhi-documents",
+            "yuezhi-channels",
+            "yuezhi-sandbox",
+        ],
     ),
 ];
 
@@ -43,7 +52,13 @@ const WRAPPERS: &[(&str, &[&str])] = &[
 ];
 
 /// A second TLS stack or a C library that would have to be found on the target machine.
-const BANNED: &[&str] = &["openssl", "openssl-sys", "aws-lc-sys", "aws-lc-rs", "native-tls"];
+const BANNED: &[&str] = &[
+    "openssl",
+    "openssl-sys",
+    "aws-lc-sys",
+    "aws-lc-rs",
+    "native-tls",
+];
 
 const LICENCES: &[&str] = &[
     "Apache-2.0",
@@ -68,7 +83,10 @@ const LICENCES: &[&str] = &[
 const AREAS: &[&str] = &["common", "console", "my", "messages", "errors", "cli"];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 fn metadata() -> Value {
@@ -78,7 +96,11 @@ fn metadata() -> Value {
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -92,7 +114,10 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 /// Name of each crate of the workspace with the names it depends on outside of its tests.
 fn members(metadata: &Value) -> BTreeMap<String, BTreeSet<String>> {
-    let of_workspace: BTreeSet<&str> = list(metadata, "workspace_members").iter().filter_map(Value::as_str).collect();
+    let of_workspace: BTreeSet<&str> = list(metadata, "workspace_members")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     list(metadata, "packages")
         .iter()
         .filter(|package| of_workspace.contains(text(package, "id")))
@@ -111,7 +136,10 @@ fn the_arrows_between_crates_are_those_of_the_architecture() {
     let members = members(&metadata());
     for (name, depends_on) in &members {
         let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| known == name) else {
-            assert_eq!(name, "yuezhi-bench", "a crate without arrows in this test: {name}");
+            assert_eq!(
+                name, "yuezhi-bench",
+                "a crate without arrows in this test: {name}"
+            );
             continue;
         };
         let wrong: Vec<_> = depends_on
@@ -128,7 +156,10 @@ fn each_outside_library_stays_behind_its_own_crate() {
     for (name, depends_on) in members(&metadata()) {
         for (library, allowed) in WRAPPERS {
             let named = depends_on.contains(*library);
-            assert!(!named || allowed.contains(&name.as_str()) || name == "yuezhi-bench", "{name} must not name {library}");
+            assert!(
+                !named || allowed.contains(&name.as_str()) || name == "yuezhi-bench",
+                "{name} must not name {library}"
+            );
         }
     }
 }
@@ -161,10 +192,19 @@ fn database_drivers_are_named_in_the_engine_only() {
 #[test]
 fn only_the_binary_reads_the_console_of_the_system() {
     // A library that prints speaks past `--json` and past the log.
-    for name in ["domain", "store", "documents", "dingtalk", "channels", "sandbox"] {
+    for name in [
+        "domain",
+        "store",
+        "documents",
+        "dingtalk",
+        "channels",
+        "sandbox",
+    ] {
         for path in files(&root().join("crates").join(name).join("src"), "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            let (code, _) = text.split_once("#[cfg(test)]").unwrap_or((text.as_str(), ""));
+            let (code, _) = text
+                .split_once("#[cfg(test)]")
+                .unwrap_or((text.as_str(), ""));
             assert!(!code.contains("println!("), "{} prints", path.display());
         }
     }
@@ -174,7 +214,11 @@ fn only_the_binary_reads_the_console_of_the_system() {
 fn no_second_tls_stack_comes_in() {
     let metadata = metadata();
     let used = used_packages(&metadata);
-    let banned: Vec<_> = used.iter().map(|package| text(package, "name")).filter(|name| BANNED.contains(name)).collect();
+    let banned: Vec<_> = used
+        .iter()
+        .map(|package| text(package, "name"))
+        .filter(|name| BANNED.contains(name))
+        .collect();
     assert!(banned.is_empty(), "{banned:?}");
 }
 
@@ -184,7 +228,14 @@ fn every_package_is_licensed_under_terms_that_are_allowed() {
     let wrong: Vec<_> = used_packages(&metadata)
         .into_iter()
         .filter(|package| !is_allowed(text(package, "license")))
-        .map(|package| format!("{} {}: {}", text(package, "name"), text(package, "version"), package["license"]))
+        .map(|package| {
+            format!(
+                "{} {}: {}",
+                text(package, "name"),
+                text(package, "version"),
+                package["license"]
+            )
+        })
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -200,16 +251,27 @@ fn a_licence_expression_is_read_with_its_operators() {
 }
 
 fn used_packages(metadata: &Value) -> Vec<&Value> {
-    let used: BTreeSet<&str> = list(&metadata["resolve"], "nodes").iter().map(|node| text(node, "id")).collect();
-    list(metadata, "packages").iter().filter(|package| used.contains(text(package, "id"))).collect()
+    let used: BTreeSet<&str> = list(&metadata["resolve"], "nodes")
+        .iter()
+        .map(|node| text(node, "id"))
+        .collect();
+    list(metadata, "packages")
+        .iter()
+        .filter(|package| used.contains(text(package, "id")))
+        .collect()
 }
 
 /// SPDX: `OR` binds weaker than `AND`; parentheses; the old `/` means `OR`.
 fn is_allowed(expression: &str) -> bool {
-    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
+    let spaced = expression
+        .replace('/', " OR ")
+        .replace('(', " ( ")
+        .replace(')', " ) ");
     let mut words: Vec<String> = Vec::new();
     for word in spaced.split_whitespace() {
-        let joined = words.last().is_some_and(|last| last == "WITH" || last.ends_with(" WITH"));
+        let joined = words
+            .last()
+            .is_some_and(|last| last == "WITH" || last.ends_with(" WITH"));
         match words.last_mut() {
             Some(last) if word == "WITH" => last.push_str(" WITH"),
             Some(last) if joined => {
@@ -247,16 +309,24 @@ fn one(words: &mut Words) -> bool {
         words.next();
         return allowed;
     }
-    words.next().is_some_and(|licence| LICENCES.contains(&licence.as_str()))
+    words
+        .next()
+        .is_some_and(|licence| LICENCES.contains(&licence.as_str()))
 }
 
 #[test]
 fn the_paths_of_the_code_map_exist() {
     let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let map = section(&architecture, "## Code map");
-    let paths: Vec<&str> = map.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let paths: Vec<&str> = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .collect();
     assert!(paths.len() > 10, "{paths:?}");
-    let missing: Vec<_> = paths.into_iter().filter(|path| !root().join(path).exists()).collect();
+    let missing: Vec<_> = paths
+        .into_iter()
+        .filter(|path| !root().join(path).exists())
+        .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
@@ -269,7 +339,9 @@ fn the_files_of_the_walkthrough_exist() {
     let missing: Vec<_> = named
         .iter()
         .filter(|word| word.ends_with(".rs"))
-        .filter(|path| !source.join(path).exists() && !source.join(path.trim_end_matches(".rs")).is_dir())
+        .filter(|path| {
+            !source.join(path).exists() && !source.join(path.trim_end_matches(".rs")).is_dir()
+        })
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
@@ -282,7 +354,9 @@ fn the_architecture_can_be_read_in_a_few_minutes() {
 
 fn section<'a>(text: &'a str, heading: &str) -> &'a str {
     let (_, after) = text.split_once(heading).unwrap();
-    after.split_once("\n## ").map_or(after, |(inside, _)| inside)
+    after
+        .split_once("\n## ")
+        .map_or(after, |(inside, _)| inside)
 }
 
 #[test]
@@ -290,15 +364,28 @@ fn every_text_that_pages_and_code_ask_for_exists_in_both_languages() {
     let server = root().join("crates/server");
     let languages = [("zh-CN", catalogue("zh-CN")), ("en", catalogue("en"))];
     let mut missing = BTreeSet::new();
-    let sources = files(&server.join("src"), "rs").into_iter().chain(files(&server.join("templates"), "html"));
+    let sources = files(&server.join("src"), "rs")
+        .into_iter()
+        .chain(files(&server.join("templates"), "html"));
     for path in sources {
         let whole = fs::read_to_string(&path).unwrap();
-        let (code, _) = whole.split_once("#[cfg(test)]").unwrap_or((whole.as_str(), ""));
-        for key in literals(code).filter(|literal| is_key(literal)) {
+        let (code, _) = whole
+            .split_once("#[cfg(test)]")
+            .unwrap_or((whole.as_str(), ""));
+        let keys = literals(code).map(|literal| literal.split('{').next().unwrap_or_default());
+        for key in keys.filter(|literal| is_key(literal)) {
             for (language, known) in &languages {
                 // A prefix of keys is put together with a value at run time.
-                if !known.iter().any(|k| k == key || k.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '_']))) {
-                    missing.insert(format!("{language} lacks {key} ({})", path.strip_prefix(&server).unwrap().display()));
+                let whole = key.trim_end_matches(['.', '_']);
+                if !known.iter().any(|k| {
+                    k == key
+                        || k.strip_prefix(whole)
+                            .is_some_and(|rest| rest.starts_with(['.', '_']))
+                }) {
+                    missing.insert(format!(
+                        "{language} lacks {key} ({})",
+                        path.strip_prefix(&server).unwrap().display()
+                    ));
                 }
             }
         }
@@ -313,11 +400,16 @@ fn every_refusal_has_a_text_in_both_languages() {
     let mut missing = BTreeSet::new();
     for path in files(&server.join("src"), "rs") {
         let whole = fs::read_to_string(&path).unwrap();
-        let (code, _) = whole.split_once("#[cfg(test)]").unwrap_or((whole.as_str(), ""));
+        let (code, _) = whole
+            .split_once("#[cfg(test)]")
+            .unwrap_or((whole.as_str(), ""));
         for refusal in refusals(code) {
             for (language, known) in &languages {
                 if !known.contains(&format!("errors.{refusal}")) {
-                    missing.insert(format!("{language} lacks errors.{refusal} ({})", path.strip_prefix(&server).unwrap().display()));
+                    missing.insert(format!(
+                        "{language} lacks errors.{refusal} ({})",
+                        path.strip_prefix(&server).unwrap().display()
+                    ));
                 }
             }
         }
@@ -328,10 +420,18 @@ fn every_refusal_has_a_text_in_both_languages() {
 /// The codes in `Refusal::invalid("field", "code")`, `not_found("code")`, `conflict("code")`, `new(kind, "code")`.
 fn refusals(code: &str) -> Vec<&str> {
     let mut found = Vec::new();
-    for (call, position) in [("::invalid(", 1), ("::not_found(", 0), ("::conflict(", 0), ("::new(RefusalKind::", 0)] {
+    for (call, position) in [
+        ("::invalid(", 1),
+        ("::not_found(", 0),
+        ("::conflict(", 0),
+        ("::new(RefusalKind::", 0),
+    ] {
         for after in code.split(&format!("Refusal{call}")).skip(1) {
             let inside = after.split([')', ';']).next().unwrap_or_default();
-            if let Some(literal) = literals(inside).nth(position).filter(|l| l.chars().all(|c| c.is_ascii_lowercase() || c == '_')) {
+            if let Some(literal) = literals(inside)
+                .nth(position)
+                .filter(|l| l.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            {
                 found.push(literal);
             }
         }
@@ -345,22 +445,30 @@ fn every_reason_a_channel_gives_is_explained_in_both_languages() {
         let known = catalogue(language);
         let missing: Vec<_> = yuezhi_channels::codes::ALL
             .iter()
-            .filter(|code| !known.contains(&format!("console.reason_{code}")) && !known.contains(&format!("console.reason.{code}")))
+            .filter(|code| !known.contains(&format!("messages.reason.{code}")))
             .collect();
         assert!(missing.is_empty(), "{language}: {missing:?}");
     }
 }
 
 fn is_key(literal: &str) -> bool {
-    let known_area = literal.split_once('.').is_some_and(|(area, rest)| AREAS.contains(&area) && !rest.is_empty());
-    let plain = literal.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.'));
-    let file = [".css", ".html", ".toml", ".js", ".rs", ".json"].iter().any(|end| literal.ends_with(end));
+    let known_area = literal
+        .split_once('.')
+        .is_some_and(|(area, rest)| AREAS.contains(&area) && !rest.is_empty());
+    let plain = literal
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.'));
+    let file = [".css", ".html", ".toml", ".js", ".rs", ".json"]
+        .iter()
+        .any(|end| literal.ends_with(end));
     known_area && plain && !file
 }
 
 /// What stands between double quotes, line by line.
 fn literals(code: &str) -> impl Iterator<Item = &str> {
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| line.split('"').skip(1).step_by(2))
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.split('"').skip(1).step_by(2))
 }
 
 fn catalogue(language: &str) -> BTreeSet<String> {

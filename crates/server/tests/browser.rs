@@ -30,7 +30,13 @@ async fn demo(folder: &Path, language: Language) -> Demo {
     logs::record();
     drop(rustls::crypto::ring::default_provider().install_default());
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let options = DemoOptions { listen: loopback, sandbox_listen: loopback, data: folder.to_owned(), people: 60, language };
+    let options = DemoOptions {
+        listen: loopback,
+        sandbox_listen: loopback,
+        data: folder.to_owned(),
+        people: 60,
+        language,
+    };
     Box::pin(Demo::start(options, &|_| {})).await.unwrap()
 }
 
@@ -53,8 +59,15 @@ async fn the_whole_way(language: Language) {
     let before = demo.sandbox.messages().len();
     publish(&desk, &demo, t, tag).await;
     let groups = demo.sandbox.groups();
-    let is_mine = |message: &Message| groups.iter().any(|g| g.id == message.conversation && chats.contains(&g.title));
-    let message = arrival(&demo, before, |message| words(message).contains("3.0") && is_mine(message)).await;
+    let is_mine = |message: &Message| {
+        groups
+            .iter()
+            .any(|g| g.id == message.conversation && chats.contains(&g.title))
+    };
+    let message = arrival(&demo, before, |message| {
+        words(message).contains("3.0") && is_mine(message)
+    })
+    .await;
 
     read_and_confirm(&phone, &desk, &demo, &message, t, tag).await;
     remind(&desk, &demo, t, tag).await;
@@ -67,15 +80,21 @@ async fn the_whole_way(language: Language) {
 }
 
 async fn publish(desk: &Window, demo: &Demo, t: Texts, tag: &str) {
-    desk.goto(&format!("{}/console/publish", demo.node.app.public_url())).await;
+    desk.goto(&format!("{}/console/publish", demo.node.app.public_url()))
+        .await;
     let file = demo.next.join("travel-expenses-3.0.md");
     desk.fill("#file", file.to_str().unwrap()).await;
     desk.click("button[name=step][value=preview]").await;
-    desk.until("the preview counts people", "return document.querySelector('button.btn-primary[name=step][value=publish]') !== null").await;
+    desk.until(
+        "the preview counts people",
+        "return document.querySelector('button.btn-primary[name=step][value=publish]') !== null",
+    )
+    .await;
     desk.screenshot(&format!("{tag}-2-preview")).await;
     desk.assert_fits().await;
     assert!(desk.text().await.contains("3.0"));
-    desk.click("button.btn-primary[name=step][value=publish]").await;
+    desk.click("button.btn-primary[name=step][value=publish]")
+        .await;
     desk.until("the notice's page", "return document.querySelector('#figures') !== null && location.pathname.startsWith('/console/notices/')").await;
     desk.until_it_says(t.get("console.col.confirmed")).await;
     desk.screenshot(&format!("{tag}-3-notice")).await;
@@ -86,24 +105,43 @@ async fn publish(desk: &Window, demo: &Demo, t: Texts, tag: &str) {
 async fn arrival(demo: &Demo, before: usize, is_it: impl Fn(&Message) -> bool) -> Message {
     let waiting = async {
         loop {
-            let found = demo.sandbox.messages().into_iter().skip(before).find(|message| message.recipient().is_none() && is_it(message));
+            let found = demo
+                .sandbox
+                .messages()
+                .into_iter()
+                .skip(before)
+                .find(|message| message.recipient().is_none() && is_it(message));
             if let Some(found) = found {
                 return found;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(15), waiting).await.expect("the group hears of it within seconds")
+    tokio::time::timeout(Duration::from_secs(15), waiting)
+        .await
+        .expect("the group hears of it within seconds")
 }
 
 /// How many have confirmed, as the console's figures say.
 const CONFIRMED: &str = "return parseInt(document.querySelectorAll('#figures .figure dd')[2].innerText.replace(/\\D+.*$/, ''), 10)";
 
-async fn read_and_confirm(phone: &Window, desk: &Window, demo: &Demo, message: &Message, t: Texts, tag: &str) {
+async fn read_and_confirm(
+    phone: &Window,
+    desk: &Window,
+    demo: &Demo,
+    message: &Message,
+    t: Texts,
+    tag: &str,
+) {
     let confirmed_before = desk.script(CONFIRMED).await.as_i64().expect("a number");
     desk.script("window.stillHere = true").await;
 
-    let group = demo.sandbox.groups().into_iter().find(|group| group.id == message.conversation).unwrap();
+    let group = demo
+        .sandbox
+        .groups()
+        .into_iter()
+        .find(|group| group.id == message.conversation)
+        .unwrap();
     let title = serde_json::to_string(&group.title).unwrap();
     phone
         .script(&format!(
@@ -128,7 +166,9 @@ async fn read_and_confirm(phone: &Window, desk: &Window, demo: &Demo, message: &
         // The person's own language wins until the reader chooses another.
         let here = phone.url().await;
         phone.goto(here.join("/my").unwrap().as_str()).await;
-        phone.press(Texts::of(Language::ZhCn).get("my.other_language")).await;
+        phone
+            .press(Texts::of(Language::ZhCn).get("my.other_language"))
+            .await;
         phone.until_it_says(t.get("my.other_language")).await;
         phone.goto(here.as_str()).await;
     }
@@ -141,8 +181,16 @@ async fn read_and_confirm(phone: &Window, desk: &Window, demo: &Demo, message: &
     phone.assert_fits().await;
 
     let one_more = confirmed_before + 1;
-    desk.until("the console counts the confirmation by itself", &format!("{CONFIRMED} === {one_more}")).await;
-    assert_eq!(desk.script("return window.stillHere === true").await, true, "nobody reloaded the page");
+    desk.until(
+        "the console counts the confirmation by itself",
+        &format!("{CONFIRMED} === {one_more}"),
+    )
+    .await;
+    assert_eq!(
+        desk.script("return window.stillHere === true").await,
+        true,
+        "nobody reloaded the page"
+    );
     desk.screenshot(&format!("{tag}-9-counted")).await;
 }
 
@@ -150,11 +198,20 @@ async fn remind(desk: &Window, demo: &Demo, t: Texts, tag: &str) {
     let before = demo.sandbox.messages().len();
     // Two reminders within ten minutes are one; publishing is none.
     desk.click("a[href$='/reminders']").await;
-    desk.until("the preview of the reminder", "return location.pathname.endsWith('/reminders')").await;
+    desk.until(
+        "the preview of the reminder",
+        "return location.pathname.endsWith('/reminders')",
+    )
+    .await;
     desk.screenshot(&format!("{tag}-10-remind")).await;
     desk.assert_fits().await;
-    desk.click("form[action$='/reminders'].form-actions button").await;
-    desk.until("back at the notice", "return document.querySelector('#figures') !== null").await;
+    desk.click("form[action$='/reminders'].form-actions button")
+        .await;
+    desk.until(
+        "back at the notice",
+        "return document.querySelector('#figures') !== null",
+    )
+    .await;
     arrival(demo, before, |message| words(message).contains("差旅费")).await;
     assert!(desk.text().await.contains(t.get("console.figure.pending")));
 }
@@ -162,7 +219,8 @@ async fn remind(desk: &Window, demo: &Demo, t: Texts, tag: &str) {
 async fn move_the_clock(desk: &Window, demo: &Demo, tag: &str) {
     for (by, hour) in [("workday", "09:00"), ("friday", "17:00")] {
         let before = demo.sandbox.messages().len();
-        desk.click(&format!("aside.demo button[name=by][value={by}]")).await;
+        desk.click(&format!("aside.demo button[name=by][value={by}]"))
+            .await;
         let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap();
         let app = demo.node.app.clone();
         let moved = async {
@@ -170,13 +228,17 @@ async fn move_the_clock(desk: &Window, demo: &Demo, tag: &str) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), moved).await.expect("the clock moves");
+        tokio::time::timeout(Duration::from_secs(20), moved)
+            .await
+            .expect("the clock moves");
         let heard = async {
             while demo.sandbox.messages().len() == before {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), heard).await.expect("the standing reminder arrives at its time");
+        tokio::time::timeout(Duration::from_secs(20), heard)
+            .await
+            .expect("the standing reminder arrives at its time");
         desk.until("the page is back", "return document.readyState === 'complete' && document.querySelector('aside.demo') !== null").await;
         desk.screenshot(&format!("{tag}-11-{by}")).await;
     }

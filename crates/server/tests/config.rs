@@ -12,7 +12,11 @@ async fn refused(config: &str, words: &[&str]) {
     let run = serve(config, &[]).await;
     assert_eq!(run.code, 2, "{run:?}");
     for word in words {
-        assert!(run.stderr.contains(word), "«{word}» is missing in: {}", run.stderr);
+        assert!(
+            run.stderr.contains(word),
+            "«{word}» is missing in: {}",
+            run.stderr
+        );
     }
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
     assert!(run.stdout.is_empty(), "{}", run.stdout);
@@ -20,7 +24,11 @@ async fn refused(config: &str, words: &[&str]) {
 
 #[tokio::test]
 async fn an_unknown_key_is_answered_with_the_nearest() {
-    refused("[server]\nlisen = \"127.0.0.1:0\"\n", &["lisen", "server.listen"]).await;
+    refused(
+        "[server]\nlisen = \"127.0.0.1:0\"\n",
+        &["lisen", "server.listen"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -30,12 +38,20 @@ async fn a_section_nobody_knows_is_refused() {
 
 #[tokio::test]
 async fn a_text_that_is_no_toml_is_refused_with_its_line() {
-    refused("[mail]\nhost = \"h\"\npassword = \"hunter2\nfrom = 1\n", &["line 3"]).await;
+    refused(
+        "[mail]\nhost = \"h\"\npassword = \"hunter2\nfrom = 1\n",
+        &["line 3"],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_wrong_time_zone_is_refused_with_an_example() {
-    refused("[server]\ntime_zone = \"Peking\"\n", &["Peking", "Asia/Shanghai"]).await;
+    refused(
+        "[server]\ntime_zone = \"Peking\"\n",
+        &["Peking", "Asia/Shanghai"],
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -55,9 +71,17 @@ async fn a_robot_without_an_address_is_refused_by_name() {
 
 #[tokio::test]
 async fn a_database_of_an_unknown_kind_is_refused() {
-    let run = serve("[server]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"mysql://hunter2@h/x\"\n", &[]).await;
+    let run = serve(
+        "[server]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"mysql://hunter2@h/x\"\n",
+        &[],
+    )
+    .await;
     assert_ne!(run.code, 0, "{run:?}");
-    assert!(run.stderr.contains("sqlite") && run.stderr.contains("postgres"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("sqlite") && run.stderr.contains("postgres"),
+        "{}",
+        run.stderr
+    );
     assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
 }
 
@@ -65,7 +89,11 @@ async fn a_database_of_an_unknown_kind_is_refused() {
 async fn an_unknown_variable_is_refused_with_the_nearest() {
     let run = serve("", &[("YUEZHI_SERVER__LISTN", "127.0.0.1:0")]).await;
     assert_eq!(run.code, 2, "{run:?}");
-    assert!(run.stderr.contains("YUEZHI_SERVER__LISTEN"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("YUEZHI_SERVER__LISTEN"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[tokio::test]
@@ -78,21 +106,32 @@ async fn a_missing_file_is_named() {
 
 #[tokio::test]
 async fn the_example_configuration_is_valid() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../yuezhi.example.toml")).unwrap();
+    let text = std::fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../yuezhi.example.toml"
+    ))
+    .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("yuezhi.toml");
     // As it is shipped, and with everything that is commented out switched on (secrets in files aside).
     let all: String = text
         .lines()
         .map(|line| match line.strip_prefix('#') {
-            Some(code) if !code.contains("_file") && (code.starts_with('[') || code.contains(" = ")) && !code.starts_with(' ') => format!("{code}\n"),
+            Some(code)
+                if !code.contains("_file")
+                    && (code.starts_with('[') || code.contains(" = "))
+                    && !code.starts_with(' ') =>
+            {
+                format!("{code}\n")
+            }
             _ => format!("{line}\n"),
         })
         .filter(|line| !line.starts_with("url = \"postgres") && !line.starts_with("ca_file"))
         .collect();
     for text in [&text, &all] {
         std::fs::write(&path, text).unwrap();
-        let config = yuezhi_server::config::Config::load(Some(&path), []).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let config = yuezhi_server::config::Config::load(Some(&path), [])
+            .unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(config.server.time_zone, "Asia/Shanghai");
     }
 }

@@ -1,6 +1,9 @@
 //! The stories: what the system promises, told through its doors against a DingTalk and a mail relay that are real
 //! enough to fail. `support` holds the world they play in.
-#![expect(clippy::unwrap_used, reason = "a helper of the tests that cannot go on fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of the tests that cannot go on fails the test"
+)]
 
 mod browser;
 mod cli;

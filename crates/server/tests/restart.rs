@@ -33,8 +33,16 @@ async fn a_server_killed_while_it_sends_loses_nothing() {
     write_configuration(folder.path(), mail.port, &sandbox.url());
 
     let server = Server::start(folder.path(), &["serve"], &[]).await;
-    run_in(folder.path(), &["people", "import", "people.csv"], &[]).await.expect(0);
-    run_in(folder.path(), &["publish", "travel.md", "--remind", "none"], &[]).await.expect(0);
+    run_in(folder.path(), &["people", "import", "people.csv"], &[])
+        .await
+        .expect(0);
+    run_in(
+        folder.path(),
+        &["publish", "travel.md", "--remind", "none"],
+        &[],
+    )
+    .await
+    .expect(0);
     wait_for("a third of the mails", || mail.mails().len() >= PEOPLE / 3).await;
     server.kill().await;
     let at_kill = mail.mails().len();
@@ -44,7 +52,14 @@ async fn a_server_killed_while_it_sends_loses_nothing() {
     wait_for("every mail", || by_address(&mail).len() == PEOPLE).await;
     wait_for("every group", || by_group(&sandbox).len() == GROUPS).await;
     let counted = || async {
-        let deliveries = run_in(folder.path(), &["--json", "status", "travel", "--limit", "0"], &[]).await.expect(0).json();
+        let deliveries = run_in(
+            folder.path(),
+            &["--json", "status", "travel", "--limit", "0"],
+            &[],
+        )
+        .await
+        .expect(0)
+        .json();
         deliveries["notice"]["numbers"]["total"].as_u64()
     };
     assert_eq!(counted().await, Some(PEOPLE as u64));
@@ -56,16 +71,31 @@ async fn a_server_killed_while_it_sends_loses_nothing() {
     tokio::time::sleep(Duration::from_secs(8)).await;
     server.kill().await;
     let mails = mail.mails().len();
-    assert!(mails - before_third <= CONNECTIONS + UNRECORDED, "{before_third} mails became {mails}");
+    assert!(
+        mails - before_third <= CONNECTIONS + UNRECORDED,
+        "{before_third} mails became {mails}"
+    );
 
-    let repeated: usize = by_address(&mail).values().map(|copies| copies.len() - 1).sum();
+    let repeated: usize = by_address(&mail)
+        .values()
+        .map(|copies| copies.len() - 1)
+        .sum();
     println!("{at_kill} mails at the kill, {repeated} repeated");
-    assert!(repeated <= 2 * (CONNECTIONS + UNRECORDED), "{repeated} mails were repeated");
+    assert!(
+        repeated <= 2 * (CONNECTIONS + UNRECORDED),
+        "{repeated} mails were repeated"
+    );
     for copies in by_address(&mail).values() {
-        assert!(copies.iter().all(|id| *id == copies[0]), "a repeat has the same Message-ID: {copies:?}");
+        assert!(
+            copies.iter().all(|id| *id == copies[0]),
+            "a repeat has the same Message-ID: {copies:?}"
+        );
     }
     for (group, messages) in by_group(&sandbox) {
-        assert_eq!(messages, 1, "{group}: the platform knows a repeat by its key");
+        assert_eq!(
+            messages, 1,
+            "{group}: the platform knows a repeat by its key"
+        );
     }
 }
 
@@ -74,7 +104,11 @@ fn token(n: usize) -> String {
 }
 
 fn write_configuration(folder: &std::path::Path, mail_port: u16, sandbox: &str) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let mut config = format!(
         "[server]\nlisten = \"127.0.0.1:{port}\"\n\n[mail]\nhost = \"127.0.0.1\"\nport = {mail_port}\ntls = \"none\"\nfrom = \"policy@lanchuan.example\"\nconnections = {CONNECTIONS}\n"
     );
@@ -83,7 +117,10 @@ fn write_configuration(folder: &std::path::Path, mail_port: u16, sandbox: &str) 
         config.push_str(&format!("\n[[robot]]\nname = \"group-{n}\"\nwebhook = \"{sandbox}/robot/send?access_token={}\"\n", token(n)));
     }
     for n in 0..PEOPLE {
-        people.push_str(&format!("K{n:04},员工{n},部门{},k{n:04}@lanchuan.example\n", n % 7));
+        people.push_str(&format!(
+            "K{n:04},员工{n},部门{},k{n:04}@lanchuan.example\n",
+            n % 7
+        ));
     }
     std::fs::write(folder.join("yuezhi.toml"), config).unwrap();
     std::fs::write(folder.join("people.csv"), people).unwrap();
@@ -113,5 +150,7 @@ async fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(90), waiting).await.unwrap_or_else(|_| panic!("{what}: not within the time"));
+    tokio::time::timeout(Duration::from_secs(90), waiting)
+        .await
+        .unwrap_or_else(|_| panic!("{what}: not within the time"));
 }

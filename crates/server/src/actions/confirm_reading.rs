@@ -101,9 +101,11 @@ fn confirm_in(
     )? {
         // On PostgreSQL the same button pressed twice may commit between our reading and our writing.
         return match obligations::get(tx, notice_no, person_no)? {
-            Some(now_stands) if now_stands.state == ObligationState::Acknowledged => Ok(Confirmed::Already {
-                at: now_stands.acted_at.unwrap_or(now),
-            }),
+            Some(now_stands) if now_stands.state == ObligationState::Acknowledged => {
+                Ok(Confirmed::Already {
+                    at: now_stands.acted_at.unwrap_or(now),
+                })
+            }
             _ => Err(Refusal::conflict("obligation_closed").into()),
         };
     }

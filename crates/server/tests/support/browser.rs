@@ -23,7 +23,11 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) async fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let child = Command::new("chromedriver")
             .arg(format!("--port={port}"))
             .stdout(Stdio::null())
@@ -32,16 +36,22 @@ impl Driver {
             .expect("chromedriver is on the PATH: run ./test, it installs it");
         let driver = Self { child, port };
         let up = async {
-            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            while tokio::net::TcpStream::connect(("127.0.0.1", port))
+                .await
+                .is_err()
+            {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, up).await.expect("chromedriver comes up");
+        tokio::time::timeout(PATIENCE, up)
+            .await
+            .expect("chromedriver comes up");
         driver
     }
 
     pub(crate) async fn desk(&self, language: &str) -> Window {
-        self.window(language, json!(["--window-size=1440,1000"]), &Value::Null).await
+        self.window(language, json!(["--window-size=1440,1000"]), &Value::Null)
+            .await
     }
 
     pub(crate) async fn phone(&self, language: &str) -> Window {
@@ -61,7 +71,12 @@ impl Driver {
             "--disable-background-networking".to_owned(),
             format!("--lang={language}"),
         ];
-        arguments.extend(more.as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_owned()));
+        arguments.extend(
+            more.as_array()
+                .unwrap()
+                .iter()
+                .map(|a| a.as_str().unwrap().to_owned()),
+        );
         let mut options = json!({
             "args": arguments,
             "prefs": { "intl.accept_languages": language },
@@ -71,7 +86,9 @@ impl Driver {
         }
         let logging = json!({ "browser": "ALL" });
         let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": logging });
-        let Value::Object(capabilities) = wanted else { unreachable!("it is written as an object") };
+        let Value::Object(capabilities) = wanted else {
+            unreachable!("it is written as an object")
+        };
         // chromedriver speaks plain HTTP on loopback.
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
@@ -109,9 +126,19 @@ impl Window {
 
     /// The first element, as soon as it is there.
     pub(crate) async fn find(&self, css: &str) -> Element {
-        match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await {
+        match self
+            .client
+            .wait()
+            .at_most(PATIENCE)
+            .for_element(Locator::Css(css))
+            .await
+        {
             Ok(element) => element,
-            Err(error) => panic!("no {css} at {}: {error}\n{}", self.url().await, self.text().await),
+            Err(error) => panic!(
+                "no {css} at {}: {error}\n{}",
+                self.url().await,
+                self.text().await
+            ),
         }
     }
 
@@ -122,7 +149,13 @@ impl Window {
     pub(crate) async fn click(&self, css: &str) {
         let element = self.find(css).await;
         // A button below the fold or under a sticky bar is pressed all the same, as a person would after scrolling.
-        self.client.execute("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
+        self.client
+            .execute(
+                "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })",
+                vec![serde_json::to_value(&element).unwrap()],
+            )
+            .await
+            .unwrap();
         if let Err(error) = element.click().await {
             panic!("cannot press {css} at {}: {error}", self.url().await);
         }
@@ -130,10 +163,29 @@ impl Window {
 
     /// Presses the link or button with these words, as soon as it is there.
     pub(crate) async fn press(&self, words: &str) {
-        let path = format!("//*[self::a or self::button or self::summary][contains(normalize-space(.), '{words}')]");
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
-        let Ok(element) = found else { panic!("nothing says «{words}» at {}:\n{}", self.url().await, self.text().await) };
-        self.client.execute("arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })", vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
+        let path = format!(
+            "//*[self::a or self::button or self::summary][contains(normalize-space(.), '{words}')]"
+        );
+        let found = self
+            .client
+            .wait()
+            .at_most(PATIENCE)
+            .for_element(Locator::XPath(&path))
+            .await;
+        let Ok(element) = found else {
+            panic!(
+                "nothing says «{words}» at {}:\n{}",
+                self.url().await,
+                self.text().await
+            )
+        };
+        self.client
+            .execute(
+                "arguments[0].scrollIntoView({ block: 'center', behavior: 'instant' })",
+                vec![serde_json::to_value(&element).unwrap()],
+            )
+            .await
+            .unwrap();
         element.click().await.unwrap();
     }
 
@@ -144,7 +196,9 @@ impl Window {
 
     /// The words of the page.
     pub(crate) async fn text(&self) -> String {
-        let text = self.script("return document.body ? document.body.innerText : ''").await;
+        let text = self
+            .script("return document.body ? document.body.innerText : ''")
+            .await;
         text.as_str().unwrap_or_default().to_owned()
     }
 
@@ -160,14 +214,22 @@ impl Window {
             }
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!("{what}: not at {}:\n{}", self.url().await, self.text().await);
+            panic!(
+                "{what}: not at {}:\n{}",
+                self.url().await,
+                self.text().await
+            );
         }
     }
 
     /// Waits until the page says this.
     pub(crate) async fn until_it_says(&self, words: &str) {
         let quoted = serde_json::to_string(words).unwrap();
-        self.until(words, &format!("return document.body !== null && document.body.innerText.includes({quoted})")).await;
+        self.until(
+            words,
+            &format!("return document.body !== null && document.body.innerText.includes({quoted})"),
+        )
+        .await;
     }
 
     /// Waits until the address is below this path.
@@ -177,16 +239,26 @@ impl Window {
     }
 
     pub(crate) async fn screenshot(&self, name: &str) {
-        let folder = std::env::var_os("YUEZHI_TEST_ARTEFACTS")
-            .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../artefacts"), PathBuf::from);
+        let folder = std::env::var_os("YUEZHI_TEST_ARTEFACTS").map_or_else(
+            || PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("../artefacts"),
+            PathBuf::from,
+        );
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join(format!("{name}.png")), self.client.screenshot().await.unwrap()).unwrap();
+        std::fs::write(
+            folder.join(format!("{name}.png")),
+            self.client.screenshot().await.unwrap(),
+        )
+        .unwrap();
     }
 
     /// Nothing on this page is wider than the window.
     pub(crate) async fn assert_fits(&self) {
         let over = self.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
-        assert!(over.as_i64().unwrap_or(0) <= 0, "{} is {over} pixels too wide", self.url().await);
+        assert!(
+            over.as_i64().unwrap_or(0) <= 0,
+            "{} is {over} pixels too wide",
+            self.url().await
+        );
     }
 
     pub(crate) async fn close(self) {

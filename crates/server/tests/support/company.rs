@@ -5,7 +5,8 @@ use yuezhi_sandbox::{App, Group, Organisation, Person, Robot, SandboxConfig, San
 
 pub(crate) const CLIENT_ID: &str = "dingstories0001";
 pub(crate) const CLIENT_SECRET: &str = "client-secret-of-the-stories";
-pub(crate) const STAFF_SECRET: &str = "SECstories0000000000000000000000000000000000000000000000000000all";
+pub(crate) const STAFF_SECRET: &str =
+    "SECstories0000000000000000000000000000000000000000000000000000all";
 
 /// 29 people of 20 departments; two of them have no mail address.
 pub(crate) fn people_csv() -> Vec<u8> {
@@ -38,11 +39,15 @@ pub(super) async fn dingtalk(now: UnixMillis, hr_robot: bool) -> SandboxHandle {
     config.seed = Some(1);
     let mut robot = group_robot("all-staff");
     robot.security.secret = Some(STAFF_SECRET.to_owned());
-    config.groups.push(group("all-staff", "全员群", &members, robot));
+    config
+        .groups
+        .push(group("all-staff", "全员群", &members, robot));
     if hr_robot {
         let mut robot = group_robot("hr");
         robot.security.keywords = vec!["制度".to_owned()];
-        config.groups.push(group("hr", "人力资源群", &members, robot));
+        config
+            .groups
+            .push(group("hr", "人力资源群", &members, robot));
     }
     config.apps = vec![App {
         name: "阅知".to_owned(),

@@ -14,8 +14,11 @@ static ERRORS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 pub(crate) fn record() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let filter = EnvFilter::try_from_env("YUEZHI_TEST_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-        let printed = tracing_subscriber::fmt::layer().with_test_writer().with_filter(filter);
+        let filter =
+            EnvFilter::try_from_env("YUEZHI_TEST_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+        let printed = tracing_subscriber::fmt::layer()
+            .with_test_writer()
+            .with_filter(filter);
         let subscriber = tracing_subscriber::registry().with(Recorder).with(printed);
         tracing::subscriber::set_global_default(subscriber).expect("nobody else sets one");
     });
@@ -33,7 +36,10 @@ impl<S: Subscriber> Layer<S> for Recorder {
         if *event.metadata().level() == Level::ERROR {
             let mut line = Line(event.metadata().target().to_owned());
             event.record(&mut line);
-            ERRORS.lock().unwrap_or_else(PoisonError::into_inner).push(line.0);
+            ERRORS
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line.0);
         }
     }
 }

@@ -4,7 +4,9 @@ use yuezhi_domain::{ChangeKind, Requirement, UnixMillis};
 use yuezhi_sandbox::Message;
 use yuezhi_server::actions::{
     ActionError, Actor,
-    publish_version::{self, PublishRequest, Published, PublishedVersion, UploadedFile, VersionSource},
+    publish_version::{
+        self, PublishRequest, Published, PublishedVersion, UploadedFile, VersionSource,
+    },
 };
 use yuezhi_store::{deliveries, obligations, occurrences, people, progress};
 
@@ -24,7 +26,10 @@ pub(crate) fn publish_travel(limit: u32) -> PublishRequest {
 }
 
 pub(crate) fn publish_text(name: &str, text: &str) -> PublishRequest {
-    let file = UploadedFile { name: name.to_owned(), bytes: text.to_owned().into() };
+    let file = UploadedFile {
+        name: name.to_owned(),
+        bytes: text.to_owned().into(),
+    };
     PublishRequest::of_file(Actor::System, VersionSource::Api, file)
 }
 
@@ -42,24 +47,38 @@ pub(crate) fn words(message: &Message) -> String {
 
 /// The path that a chat message leads to.
 pub(crate) fn path_of(message: &Message) -> String {
-    message.content.urls().iter().find_map(|url| path_in(url)).unwrap_or_else(|| panic!("no link in {:?}", message.content))
+    message
+        .content
+        .urls()
+        .iter()
+        .find_map(|url| path_in(url))
+        .unwrap_or_else(|| panic!("no link in {:?}", message.content))
 }
 
 impl TestApp {
     /// Publishes and lets everything go out.
     pub(crate) async fn publish(&self, request: PublishRequest) -> PublishedVersion {
         let published = self.try_publish(request).await.unwrap();
-        let Published::New(published) = published else { panic!("nothing new: {published:?}") };
+        let Published::New(published) = published else {
+            panic!("nothing new: {published:?}")
+        };
         self.work().await;
         *published
     }
 
-    pub(crate) async fn try_publish(&self, request: PublishRequest) -> Result<Published, ActionError> {
+    pub(crate) async fn try_publish(
+        &self,
+        request: PublishRequest,
+    ) -> Result<Published, ActionError> {
         Box::pin(publish_version::publish(&self.app, request)).await
     }
 
     /// Publishes the travel policy with the channels given.
-    pub(crate) async fn publish_travel_over(&self, limit: u32, channels: &[&str]) -> PublishedVersion {
+    pub(crate) async fn publish_travel_over(
+        &self,
+        limit: u32,
+        channels: &[&str],
+    ) -> PublishedVersion {
         let mut request = publish_travel(limit);
         request.channels = Some(channels.iter().map(|lane| (*lane).to_owned()).collect());
         self.publish(request).await
@@ -67,32 +86,52 @@ impl TestApp {
 
     /// What has arrived in the group of the robot, oldest first.
     pub(crate) fn chat(&self, group: &str) -> Vec<Message> {
-        self.dingtalk().messages().into_iter().filter(|message| message.conversation == group).collect()
+        self.dingtalk()
+            .messages()
+            .into_iter()
+            .filter(|message| message.conversation == group)
+            .collect()
     }
 
     pub(crate) async fn person_no(&self, staff_no: &'static str) -> i64 {
-        self.read(move |tx| Ok(people::by_staff_no(tx, staff_no)?.unwrap().no)).await
+        self.read(move |tx| Ok(people::by_staff_no(tx, staff_no)?.unwrap().no))
+            .await
     }
 
     /// Somebody's personal link to a notice, as a mail holds it.
-    pub(crate) async fn personal_link(&self, staff_no: &'static str, published: &PublishedVersion) -> String {
-        let key = self.app.link_key.notice_link(published.notice_no, self.person_no(staff_no).await);
+    pub(crate) async fn personal_link(
+        &self,
+        staff_no: &'static str,
+        published: &PublishedVersion,
+    ) -> String {
+        let key = self
+            .app
+            .link_key
+            .notice_link(published.notice_no, self.person_no(staff_no).await);
         format!("/n/{}?k={key}", published.notice_id)
     }
 
     /// Opens the personal link and presses the button.
-    pub(crate) async fn confirm(&self, staff_no: &'static str, published: &PublishedVersion) -> Answer {
+    pub(crate) async fn confirm(
+        &self,
+        staff_no: &'static str,
+        published: &PublishedVersion,
+    ) -> Answer {
         let link = self.personal_link(staff_no, published).await;
         let visitor = self.visitor();
         let page = visitor.get(&link).await.expect(200);
-        visitor.submit(&page.form("/confirmation").expect("the page has the button")).await
+        visitor
+            .submit(&page.form("/confirmation").expect("the page has the button"))
+            .await
     }
 
     /// Signs in as an employee through DingTalk's page.
     pub(crate) async fn signed_in(&self, staff_no: &str) -> Visitor<'_> {
         let visitor = self.visitor();
         let away = visitor.get("/my/sign-in/dingtalk?next=/my").await;
-        let back = self.agree_at_dingtalk(away.header("location"), staff_no).await;
+        let back = self
+            .agree_at_dingtalk(away.header("location"), staff_no)
+            .await;
         visitor.get(&back).await.expect(200);
         visitor
     }
@@ -102,9 +141,23 @@ impl TestApp {
         let page = url::Url::parse(page).unwrap();
         let mut form: Vec<(String, String)> = page.query_pairs().into_owned().collect();
         form.push(("userid".to_owned(), staff_no.to_owned()));
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let agreed = client.post(page.join("/oauth2/auth/consent").unwrap()).form(&form).send().await.unwrap();
-        let location = agreed.headers().get("location").expect("DingTalk sends the browser back").to_str().unwrap().to_owned();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let agreed = client
+            .post(page.join("/oauth2/auth/consent").unwrap())
+            .form(&form)
+            .send()
+            .await
+            .unwrap();
+        let location = agreed
+            .headers()
+            .get("location")
+            .expect("DingTalk sends the browser back")
+            .to_str()
+            .unwrap()
+            .to_owned();
         path_in(&location).expect("back to this server")
     }
 
@@ -113,10 +166,15 @@ impl TestApp {
         self.read(move |tx| progress::totals(tx, notice_no)).await
     }
 
-    pub(crate) async fn obligation(&self, staff_no: &'static str, published: &PublishedVersion) -> Option<obligations::Obligation> {
+    pub(crate) async fn obligation(
+        &self,
+        staff_no: &'static str,
+        published: &PublishedVersion,
+    ) -> Option<obligations::Obligation> {
         let notice_no = published.notice_no;
         let person_no = self.person_no(staff_no).await;
-        self.read(move |tx| obligations::get(tx, notice_no, person_no)).await
+        self.read(move |tx| obligations::get(tx, notice_no, person_no))
+            .await
     }
 
     /// Every delivery, newest last.
@@ -132,11 +190,22 @@ impl TestApp {
     }
 
     /// `(lane, state)` of every delivery of a notice, counted.
-    pub(crate) async fn delivery_states(&self, published: &PublishedVersion) -> Vec<(String, String, usize)> {
+    pub(crate) async fn delivery_states(
+        &self,
+        published: &PublishedVersion,
+    ) -> Vec<(String, String, usize)> {
         let mut counted: Vec<(String, String, usize)> = Vec::new();
-        for delivery in self.deliveries().await.into_iter().filter(|d| d.notice_no == published.notice_no) {
+        for delivery in self
+            .deliveries()
+            .await
+            .into_iter()
+            .filter(|d| d.notice_no == published.notice_no)
+        {
             let state = delivery.state.as_str().to_owned();
-            match counted.iter_mut().find(|(lane, known, _)| *lane == delivery.lane && *known == state) {
+            match counted
+                .iter_mut()
+                .find(|(lane, known, _)| *lane == delivery.lane && *known == state)
+            {
                 Some((_, _, count)) => *count += 1,
                 None => counted.push((delivery.lane, state, 1)),
             }
@@ -148,9 +217,13 @@ impl TestApp {
     /// Local times and outcomes of a notice's occurrences, oldest first.
     pub(crate) async fn occurrences(&self, published: &PublishedVersion) -> Vec<String> {
         let notice_no = published.notice_no;
-        let mut all = self.read(move |tx| occurrences::list_of_notice(tx, notice_no, 1_000)).await;
+        let mut all = self
+            .read(move |tx| occurrences::list_of_notice(tx, notice_no, 1_000))
+            .await;
         all.sort_by_key(|occurrence| (occurrence.planned_at, occurrence.no));
-        all.iter().map(|o| format!("{} {}", local(o.planned_at), o.outcome.as_str())).collect()
+        all.iter()
+            .map(|o| format!("{} {}", local(o.planned_at), o.outcome.as_str()))
+            .collect()
     }
 }
 

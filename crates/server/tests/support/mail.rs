@@ -38,8 +38,9 @@ impl MailServer {
 
     /// Takes so many seconds to accept each mail.
     pub(crate) fn slow(seconds: f64) -> Self {
-        let python = std::env::var("YUEZHI_TEST_PYTHON")
-            .expect("YUEZHI_TEST_PYTHON is not set: run ./test, it installs a Python with an SMTP server");
+        let python = std::env::var("YUEZHI_TEST_PYTHON").expect(
+            "YUEZHI_TEST_PYTHON is not set: run ./test, it installs a Python with an SMTP server",
+        );
         let folder = tempfile::tempdir().unwrap();
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/smtp_server.py");
         let mut child = Command::new(python)
@@ -51,14 +52,29 @@ impl MailServer {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line).unwrap();
-        let port = line.trim().parse().expect("the SMTP server prints its port");
-        Self { port, folder, faults: Mutex::default(), child }
+        std::io::BufRead::read_line(
+            &mut std::io::BufReader::new(child.stdout.take().unwrap()),
+            &mut line,
+        )
+        .unwrap();
+        let port = line
+            .trim()
+            .parse()
+            .expect("the SMTP server prints its port");
+        Self {
+            port,
+            folder,
+            faults: Mutex::default(),
+            child,
+        }
     }
 
     /// Answers `reply` to the next `times` attempts to reach `to` (`*`: anybody), then goes on as usual.
     pub(crate) fn refuse(&self, to: &str, reply: &str, times: Option<u32>) {
-        self.faults.lock().unwrap().push(json!({ "to": to, "reply": reply, "times": times }));
+        self.faults
+            .lock()
+            .unwrap()
+            .push(json!({ "to": to, "reply": reply, "times": times }));
         self.write_faults();
     }
 
@@ -70,7 +86,11 @@ impl MailServer {
 
     fn write_faults(&self) {
         let fresh = self.folder.path().join("faults.new");
-        fs::write(&fresh, serde_json::to_vec(&*self.faults.lock().unwrap()).unwrap()).unwrap();
+        fs::write(
+            &fresh,
+            serde_json::to_vec(&*self.faults.lock().unwrap()).unwrap(),
+        )
+        .unwrap();
         fs::rename(fresh, self.folder.path().join("faults.json")).unwrap();
     }
 
@@ -79,11 +99,17 @@ impl MailServer {
         let lines = fs::read_to_string(self.folder.path().join("mails.jsonl")).unwrap_or_default();
         // A line without its end is still being written.
         let whole = lines.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole.lines().map(|line| Mail::of(&serde_json::from_str(line).unwrap())).collect()
+        whole
+            .lines()
+            .map(|line| Mail::of(&serde_json::from_str(line).unwrap()))
+            .collect()
     }
 
     pub(crate) fn mails_to(&self, address: &str) -> Vec<Mail> {
-        self.mails().into_iter().filter(|mail| mail.to == address).collect()
+        self.mails()
+            .into_iter()
+            .filter(|mail| mail.to == address)
+            .collect()
     }
 }
 
@@ -116,5 +142,9 @@ impl Mail {
 }
 
 fn header(message: &Message<'_>, name: &str) -> String {
-    message.header_raw(name).unwrap_or_default().trim().to_owned()
+    message
+        .header_raw(name)
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }

@@ -3,12 +3,15 @@
 //! Each story runs on SQLite and on PostgreSQL ([`both_engines!`]). DingTalk is the sandbox over a real socket, mail
 //! goes to a real SMTP server. Invariant: a [`TestApp`] that is dropped with due work left, or after an error was
 //! logged that nobody expected, fails its story. Weakness: waits of the DingTalk and mail clients are real time.
-#![expect(clippy::unwrap_used, reason = "a helper of the tests that cannot go on fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of the tests that cannot go on fails the test"
+)]
 
-mod company;
-mod look;
 pub(crate) mod browser;
+mod company;
 pub(crate) mod logs;
+mod look;
 pub(crate) mod mail;
 pub(crate) mod program;
 mod visit;
@@ -47,7 +50,9 @@ use yuezhi_store::{Db, Scratch, deliveries, notices, schedules};
 
 pub(crate) use self::{
     company::{group_robot, people_csv},
-    look::{local, minor, path_in, path_of, publish_text, publish_travel, requirement, travel, words},
+    look::{
+        local, minor, path_in, path_of, publish_text, publish_travel, requirement, travel, words,
+    },
     mail::MailServer,
     visit::{Answer, Form, Multipart, Visitor},
 };
@@ -145,7 +150,12 @@ impl Setup {
         let folder = tempfile::tempdir().unwrap();
         let scratch = scratch(self.engine, folder.path()).await;
         let dingtalk = company::dingtalk(self.start, self.hr_robot).await;
-        let outside = Outside { dingtalk, mail: self.mail, scratch: Some(scratch), folder };
+        let outside = Outside {
+            dingtalk,
+            mail: self.mail,
+            scratch: Some(scratch),
+            folder,
+        };
         let world = World {
             outside: Arc::new(outside),
             clock: Clock::fixed(self.start),
@@ -165,8 +175,11 @@ async fn scratch(engine: Engine, folder: &Path) -> Scratch {
     match engine {
         Engine::Sqlite => Scratch::sqlite(folder),
         Engine::Postgres => {
-            let url = std::env::var("YUEZHI_TEST_POSTGRES").expect("YUEZHI_TEST_POSTGRES is not set: run ./test, it starts PostgreSQL");
-            tokio::task::spawn_blocking(move || Scratch::postgres(&url).unwrap()).await.unwrap()
+            let url = std::env::var("YUEZHI_TEST_POSTGRES")
+                .expect("YUEZHI_TEST_POSTGRES is not set: run ./test, it starts PostgreSQL");
+            tokio::task::spawn_blocking(move || Scratch::postgres(&url).unwrap())
+                .await
+                .unwrap()
         }
     }
 }
@@ -202,7 +215,10 @@ impl World {
         let mut config = Config::default();
         config.server.public_url = Some(PUBLIC_URL.to_owned());
         config.server.organisation = Some("澜川科技集团".to_owned());
-        config.database.url.clone_from(&self.outside.scratch.as_ref().unwrap().config().url);
+        config
+            .database
+            .url
+            .clone_from(&self.outside.scratch.as_ref().unwrap().config().url);
         config.dingtalk = DingTalkConfig {
             client_id: Some(company::CLIENT_ID.to_owned()),
             client_secret: Some(SecretString::from(company::CLIENT_SECRET)),
@@ -211,9 +227,19 @@ impl World {
             login_base: dingtalk.clone(),
             ..DingTalkConfig::default()
         };
-        config.robot = vec![robot("all-staff", &company::webhook(&dingtalk, "all-staff"), Some(company::STAFF_SECRET), &[])];
+        config.robot = vec![robot(
+            "all-staff",
+            &company::webhook(&dingtalk, "all-staff"),
+            Some(company::STAFF_SECRET),
+            &[],
+        )];
         if self.hr_robot {
-            config.robot.push(robot("hr", &company::webhook(&dingtalk, "hr"), None, &["制度"]));
+            config.robot.push(robot(
+                "hr",
+                &company::webhook(&dingtalk, "hr"),
+                None,
+                &["制度"],
+            ));
         }
         config.mail = self.outside.mail.as_ref().map(|mail| {
             let mail = json!({ "host": "127.0.0.1", "port": mail.port, "tls": "none", "from": "澜川科技集团 <policy@lanchuan.example>" });
@@ -241,7 +267,14 @@ pub(crate) struct TestApp {
 impl TestApp {
     /// A company of 29 people, a group robot for everybody, Monday 2026-09-14 10:00.
     pub(crate) fn with(engine: Engine) -> Setup {
-        Setup { engine, mail: None, hr_robot: false, people: true, start: shanghai("2026-09-14 10:00"), sources: Vec::new() }
+        Setup {
+            engine,
+            mail: None,
+            hr_robot: false,
+            people: true,
+            start: shanghai("2026-09-14 10:00"),
+            sources: Vec::new(),
+        }
     }
 
     pub(crate) async fn start(engine: Engine) -> Self {
@@ -250,16 +283,40 @@ impl TestApp {
 
     async fn open(world: World, seed: u64) -> Self {
         let database = world.outside.scratch.as_ref().unwrap().config().clone();
-        let db = tokio::task::spawn_blocking(move || Db::open(&database).unwrap()).await.unwrap();
-        let start = Start { config: world.configuration(), db, clock: world.clock.clone(), ids: IdSource::seeded(seed), demo: None };
+        let db = tokio::task::spawn_blocking(move || Db::open(&database).unwrap())
+            .await
+            .unwrap();
+        let start = Start {
+            config: world.configuration(),
+            db,
+            clock: world.clock.clone(),
+            ids: IdSource::seeded(seed),
+            demo: None,
+        };
         let app = App::start(start).await.unwrap();
-        let router = http::router(app.clone()).unwrap().layer(MockConnectInfo(SocketAddr::from(([127, 0, 0, 1], 9))));
-        Self { app, router, world, may_leave_work: AtomicBool::new(false), expected_errors: Mutex::default() }
+        let router = http::router(app.clone())
+            .unwrap()
+            .layer(MockConnectInfo(SocketAddr::from(([127, 0, 0, 1], 9))));
+        Self {
+            app,
+            router,
+            world,
+            may_leave_work: AtomicBool::new(false),
+            expected_errors: Mutex::default(),
+        }
     }
 
     async fn import_company(&self) {
-        let file = UploadedFile { name: "people.csv".to_owned(), bytes: people_csv().into() };
-        let request = import_people::ImportRequest { actor: Actor::System, file, close_missing: false, dry_run: false };
+        let file = UploadedFile {
+            name: "people.csv".to_owned(),
+            bytes: people_csv().into(),
+        };
+        let request = import_people::ImportRequest {
+            actor: Actor::System,
+            file,
+            close_missing: false,
+            dry_run: false,
+        };
         let report = import_people::import(&self.app, request).await.unwrap();
         assert!(report.applied, "{:?}", report.problems);
     }
@@ -283,7 +340,11 @@ impl TestApp {
     }
 
     pub(crate) fn mail(&self) -> &MailServer {
-        self.world.outside.mail.as_ref().expect("start the story with_mail()")
+        self.world
+            .outside
+            .mail
+            .as_ref()
+            .expect("start the story with_mail()")
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -327,7 +388,11 @@ impl TestApp {
         assert!(target > self.now(), "{local} is not ahead");
         self.work().await;
         // What is due and stays due waits for something else: a lane that is held, an administrator.
-        while let Some(stop) = self.next_stop().await.filter(|stop| *stop <= target && *stop > self.now()) {
+        while let Some(stop) = self
+            .next_stop()
+            .await
+            .filter(|stop| *stop <= target && *stop > self.now())
+        {
             self.advance(stop.since(self.now())).await;
         }
         if target > self.now() {
@@ -337,7 +402,11 @@ impl TestApp {
 
     async fn next_stop(&self) -> Option<UnixMillis> {
         self.read(|tx| {
-            let due = [notices::next_reminder_at_min(tx)?, schedules::next_at_min(tx)?, deliveries::next_due_at(tx)?];
+            let due = [
+                notices::next_reminder_at_min(tx)?,
+                schedules::next_at_min(tx)?,
+                deliveries::next_due_at(tx)?,
+            ];
             Ok(due.into_iter().flatten().min())
         })
         .await
@@ -353,7 +422,11 @@ impl TestApp {
 
     /// Runs one statement that changes the schema, as an administrator with the database's own tools would.
     pub(crate) async fn change_schema(&self, sql: &'static str) {
-        self.app.db.write(move |tx| tx.exec(sql, &[])).await.unwrap();
+        self.app
+            .db
+            .write(move |tx| tx.exec(sql, &[]))
+            .await
+            .unwrap();
     }
 
     /// Sends a request through every layer of the server.
@@ -382,8 +455,11 @@ impl TestApp {
 
     pub(crate) async fn api_multipart(&self, path: &str, multipart: Multipart) -> Answer {
         let (content_type, body) = multipart.finish();
-        let request = self.api_request(Method::POST, path).header(header::CONTENT_TYPE, content_type);
-        self.call(request.body(Body::from(body)).unwrap(), path).await
+        let request = self
+            .api_request(Method::POST, path)
+            .header(header::CONTENT_TYPE, content_type);
+        self.call(request.body(Body::from(body)).unwrap(), path)
+            .await
     }
 
     pub(crate) fn api_request(&self, method: Method, path: &str) -> axum::http::request::Builder {
@@ -392,7 +468,10 @@ impl TestApp {
             .uri(path)
             .header(header::HOST, "yuezhi.test")
             .header(header::ACCEPT_LANGUAGE, "en")
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.app.local_token))
+            .header(
+                header::AUTHORIZATION,
+                format!("Bearer {}", self.app.local_token),
+            )
     }
 
     /// Listens on a real socket as well, without workers: the story still cranks the clock.
@@ -407,7 +486,10 @@ impl TestApp {
 
     async fn left_due(db: &Db, now: UnixMillis) -> Vec<String> {
         db.read(move |tx| {
-            let mut left: Vec<String> = deliveries::lanes_with_due(tx, now)?.into_iter().map(|lane| format!("lane {lane} has due deliveries")).collect();
+            let mut left: Vec<String> = deliveries::lanes_with_due(tx, now)?
+                .into_iter()
+                .map(|lane| format!("lane {lane} has due deliveries"))
+                .collect();
             if notices::next_reminder_at_min(tx)?.is_some_and(|at| at <= now) {
                 left.push("a reminder is due".to_owned());
             }
@@ -427,15 +509,19 @@ impl Drop for TestApp {
             return;
         }
         let expected = std::mem::take(&mut *self.expected_errors.lock().unwrap());
-        let unexpected: Vec<String> =
-            logs::take_errors().into_iter().filter(|line| !expected.iter().any(|words| line.contains(words))).collect();
+        let unexpected: Vec<String> = logs::take_errors()
+            .into_iter()
+            .filter(|line| !expected.iter().any(|words| line.contains(words)))
+            .collect();
         assert!(unexpected.is_empty(), "errors were logged: {unexpected:#?}");
         if self.may_leave_work.load(Ordering::Relaxed) {
             return;
         }
         let (db, now) = (self.app.db.clone(), self.app.now());
         let left = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
             runtime.block_on(Self::left_due(&db, now))
         });
         let left = left.join().unwrap();

@@ -53,7 +53,10 @@ pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Run {
 /// Runs to the end, at most a minute.
 pub(crate) async fn run_in(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Run {
     let running = command(folder, arguments, variables).output();
-    let output = tokio::time::timeout(Duration::from_mins(1), running).await.expect("the program ends").unwrap();
+    let output = tokio::time::timeout(Duration::from_mins(1), running)
+        .await
+        .expect("the program ends")
+        .unwrap();
     Run {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8(output.stdout).unwrap(),
@@ -70,9 +73,16 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts `yuezhi --json …` and waits until it says that it is up.
-    pub(crate) async fn start(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(
+        folder: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let arguments = [&["--json"], arguments].concat();
-        let mut child = command(folder, &arguments, variables).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command(folder, &arguments, variables)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let up = async {
             let mut text = String::new();
@@ -84,7 +94,9 @@ impl Server {
             }
             panic!("the server ended before it was up: {text}");
         };
-        let up = tokio::time::timeout(Duration::from_mins(2), up).await.expect("the server comes up");
+        let up = tokio::time::timeout(Duration::from_mins(2), up)
+            .await
+            .expect("the server comes up");
         // Its later lines are read, so that it never waits for us.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { child, up }

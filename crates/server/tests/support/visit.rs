@@ -24,7 +24,12 @@ impl Answer {
     pub(crate) async fn of(response: axum::response::Response, path: &str) -> Self {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 64 << 20).await.unwrap();
-        Self { status: parts.status, headers: parts.headers, bytes, path: path.to_owned() }
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            bytes,
+            path: path.to_owned(),
+        }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -32,17 +37,26 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.bytes).unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.status, self.text()))
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The same answer, once it has this status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{} answered:\n{}", self.path, self.text());
+        assert_eq!(
+            self.status.as_u16(),
+            status,
+            "{} answered:\n{}",
+            self.path,
+            self.text()
+        );
         self
     }
 
@@ -62,7 +76,13 @@ impl Answer {
                 _ => {}
             }
         }
-        let out = out.replace("&#34;", "\"").replace("&quot;", "\"").replace("&#39;", "'").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        let out = out
+            .replace("&#34;", "\"")
+            .replace("&quot;", "\"")
+            .replace("&#39;", "'")
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&");
         out.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
@@ -81,9 +101,15 @@ impl Answer {
                 .skip(1)
                 .filter_map(|tag| {
                     let (tag, _) = tag.split_once('>')?;
-                    let unchecked = matches!(attribute(tag, "type").as_deref(), Some("checkbox" | "radio")) && !tag.contains("checked");
+                    let unchecked = matches!(
+                        attribute(tag, "type").as_deref(),
+                        Some("checkbox" | "radio")
+                    ) && !tag.contains("checked");
                     (!unchecked).then_some(())?;
-                    Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default()))
+                    Some((
+                        attribute(tag, "name")?,
+                        attribute(tag, "value").unwrap_or_default(),
+                    ))
                 })
                 .collect();
             Some(Form { action, fields })
@@ -108,7 +134,14 @@ impl Form {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, after) = tag.split_once(&format!(" {name}=\""))?;
     let (value, _) = after.split_once('"')?;
-    Some(value.replace("&#38;", "&").replace("&amp;", "&").replace("&#34;", "\"").replace("&quot;", "\"").replace("&#39;", "'"))
+    Some(
+        value
+            .replace("&#38;", "&")
+            .replace("&amp;", "&")
+            .replace("&#34;", "\"")
+            .replace("&quot;", "\"")
+            .replace("&#39;", "'"),
+    )
 }
 
 /// Somebody with a browser.
@@ -120,7 +153,11 @@ pub(crate) struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     pub(crate) fn new(app: &'a TestApp) -> Self {
-        Self { app, cookies: Mutex::default(), headers: Vec::new() }
+        Self {
+            app,
+            cookies: Mutex::default(),
+            headers: Vec::new(),
+        }
     }
 
     /// Sends this header with every request.
@@ -139,19 +176,29 @@ impl<'a> Visitor<'a> {
     }
 
     pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         self.follow(Method::POST, path, Some(body)).await
     }
 
     pub(crate) async fn submit(&self, form: &Form) -> Answer {
-        let fields: Vec<(&str, &str)> = form.fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let fields: Vec<(&str, &str)> = form
+            .fields
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         self.post(&form.action, &fields).await
     }
 
     /// A form with files.
     pub(crate) async fn post_multipart(&self, path: &str, multipart: Multipart) -> Answer {
         let (content_type, body) = multipart.finish();
-        let request = self.request(Method::POST, path).header(header::CONTENT_TYPE, content_type).body(Body::from(body)).unwrap();
+        let request = self
+            .request(Method::POST, path)
+            .header(header::CONTENT_TYPE, content_type)
+            .body(Body::from(body))
+            .unwrap();
         self.send_and_follow(request, path).await
     }
 
@@ -160,8 +207,17 @@ impl<'a> Visitor<'a> {
     }
 
     fn request(&self, method: Method, path: &str) -> axum::http::request::Builder {
-        let cookies: Vec<String> = self.cookies.lock().unwrap().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = Request::builder().method(method).uri(path).header(header::HOST, "yuezhi.test");
+        let cookies: Vec<String> = self
+            .cookies
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "yuezhi.test");
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
         }
@@ -176,16 +232,36 @@ impl<'a> Visitor<'a> {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         }
-        self.send_and_follow(request.body(Body::from(body.unwrap_or_default())).unwrap(), path).await
+        self.send_and_follow(
+            request.body(Body::from(body.unwrap_or_default())).unwrap(),
+            path,
+        )
+        .await
     }
 
     async fn send_and_follow(&self, request: Request<Body>, path: &str) -> Answer {
         let method = request.method().clone();
         let mut answer = self.send(request, path).await;
         for _ in 0..5 {
-            let Some(next) = answer.status.is_redirection().then(|| local(answer.header("location"))).flatten() else { break };
-            let method = if method == Method::HEAD { Method::HEAD } else { Method::GET };
-            answer = self.send(self.request(method, &next).body(Body::empty()).unwrap(), &next).await;
+            let Some(next) = answer
+                .status
+                .is_redirection()
+                .then(|| local(answer.header("location")))
+                .flatten()
+            else {
+                break;
+            };
+            let method = if method == Method::HEAD {
+                Method::HEAD
+            } else {
+                Method::GET
+            };
+            answer = self
+                .send(
+                    self.request(method, &next).body(Body::empty()).unwrap(),
+                    &next,
+                )
+                .await;
         }
         answer
     }
@@ -211,7 +287,9 @@ fn local(location: &str) -> Option<String> {
     if location.starts_with('/') {
         return Some(location.to_owned());
     }
-    location.strip_prefix(super::PUBLIC_URL).map(ToOwned::to_owned)
+    location
+        .strip_prefix(super::PUBLIC_URL)
+        .map(ToOwned::to_owned)
 }
 
 /// `multipart/form-data` by hand.
@@ -222,7 +300,9 @@ const BOUNDARY: &str = "yuezhi-story-boundary";
 
 impl Multipart {
     pub(crate) fn text(mut self, name: &str, value: &str) -> Self {
-        let part = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let part = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
         self.0.extend_from_slice(part.as_bytes());
         self
     }
@@ -238,7 +318,8 @@ impl Multipart {
     }
 
     pub(crate) fn finish(mut self) -> (String, Vec<u8>) {
-        self.0.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        self.0
+            .extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
         (format!("multipart/form-data; boundary={BOUNDARY}"), self.0)
     }
 }
