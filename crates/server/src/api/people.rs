@@ -113,7 +113,9 @@ async fn get_person(
         .read(move |tx| {
             let person = people::by_staff_no(tx, &staff_no)?;
             person.ok_or_else(|| {
-                ActionError::from(Refusal::not_found("staff_no_unknown").with("staff_no", &staff_no))
+                ActionError::from(
+                    Refusal::not_found("staff_no_unknown").with("staff_no", &staff_no),
+                )
             })
         })
         .await?;

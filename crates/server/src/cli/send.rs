@@ -168,18 +168,29 @@ fn report(global: &Global, kind: &str, outcome: &Outcome, texts: Texts) -> Resul
     Err(Failure::failed(advice(texts, why)))
 }
 
-/// A reason of a channel in words, with the platform's own behind it.
+/// A reason of a channel in words, what to do about it, and the platform's own words.
 pub(super) fn advice(texts: Texts, why: &Why) -> String {
-    let key = format!("console.reason_{}", why.code);
+    reason(texts, why.code, &why.detail)
+}
+
+/// The same for a reason that stands in the database.
+pub(super) fn reason(texts: Texts, code: &str, detail: &str) -> String {
+    let key = format!("messages.reason.{code}");
+    let fix_key = format!("{key}_fix");
     let words = if texts.has(&key) {
-        texts.get(&key).to_owned()
+        texts.get(&key)
     } else {
-        why.code.to_owned()
+        code
     };
-    if why.detail.is_empty() {
-        words
+    let fix = if texts.has(&fix_key) {
+        format!(" {}", texts.get(&fix_key))
     } else {
-        format!("{words} ({})", why.detail)
+        String::new()
+    };
+    if detail.is_empty() {
+        format!("{words}{fix}")
+    } else {
+        format!("{words}{fix} ({detail})")
     }
 }
 

@@ -100,7 +100,9 @@ impl Workers {
             .await
             .is_err()
         {
-            tracing::warn!("some messages were still being sent; they are sent again at the next start");
+            tracing::warn!(
+                "some messages were still being sent; they are sent again at the next start"
+            );
         }
     }
 }

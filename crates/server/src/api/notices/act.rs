@@ -114,7 +114,8 @@ fn chosen(
     let mut person_nos = Vec::new();
     for staff_no in &body.staff_nos {
         let person = people::by_staff_no(tx, staff_no)?;
-        let unknown = || Refusal::invalid("staff_nos", "staff_no_unknown").with("staff_no", staff_no);
+        let unknown =
+            || Refusal::invalid("staff_nos", "staff_no_unknown").with("staff_no", staff_no);
         person_nos.push(person.ok_or_else(unknown)?.no);
     }
     let department_nos = departments::subtree(tx, body.department.as_deref())?;

@@ -7,7 +7,12 @@ use yuezhi_domain::DeliveryState;
 use yuezhi_store::{SCHEMA_VERSION, accounts, deliveries, lanes, people};
 
 use super::{
-    super::{Global, send::advice, serve::place_of, token},
+    super::{
+        Global,
+        send::{advice, reason},
+        serve::place_of,
+        token,
+    },
     Findings,
     Health::{Broken, Fine, Look},
 };
@@ -109,27 +114,13 @@ async fn of_data(app: &App, findings: &mut Findings) {
     for lane in lanes.into_iter().filter(|lane| !lane.is_open(now)) {
         let code = lane.reason_code.unwrap_or_default();
         let detail = lane.reason_detail.unwrap_or_default();
-        let why = words(findings, &code, &detail);
+        let why = reason(findings.texts, &code, &detail);
         let (health, key) = if lane.stopped_at.is_some() {
             (Broken, "lane_stopped")
         } else {
             (Look, "lane_held")
         };
         findings.add(health, &lane.name, key, &[("why", &why)]);
-    }
-}
-
-fn words(findings: &Findings, code: &str, detail: &str) -> String {
-    let key = format!("console.reason_{code}");
-    let words = if findings.texts.has(&key) {
-        findings.texts.get(&key)
-    } else {
-        code
-    };
-    if detail.is_empty() {
-        words.to_owned()
-    } else {
-        format!("{words} ({detail})")
     }
 }
 
