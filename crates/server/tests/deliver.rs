@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use yuezhi_domain::DeliveryState;
-use yuezhi_sandbox::{Content, Fault, FaultKind};
+use yuezhi_sandbox::{Fault, FaultKind};
 use yuezhi_server::actions::{
     Actor, cancel_notice, change_schedule, publish_version::PublishedVersion, retry_delivery,
 };
@@ -364,7 +364,7 @@ const BUSY: &str = "jiayue.xu@lanchuan.example";
 
 async fn a_mailbox_that_is_busy_is_tried_again(engine: Engine) {
     let (app, published) = publish_by_mail(engine, |app| {
-        app.mail().refuse(BUSY, "450 4.2.1 mailbox busy", Some(2))
+        app.mail().refuse(BUSY, "450 4.2.1 mailbox busy", Some(2));
     })
     .await;
     assert_eq!(app.mail().mails().len(), 27);
@@ -380,7 +380,7 @@ async fn a_mailbox_that_is_busy_is_tried_again(engine: Engine) {
 
 async fn an_unknown_mailbox_fails_visibly_and_stops_nobody(engine: Engine) {
     let (app, published) = publish_by_mail(engine, |app| {
-        app.mail().refuse(BUSY, "550 5.1.1 no such user", None)
+        app.mail().refuse(BUSY, "550 5.1.1 no such user", None);
     })
     .await;
     assert_eq!(app.mail().mails().len(), 27);
@@ -408,7 +408,7 @@ async fn an_unknown_mailbox_fails_visibly_and_stops_nobody(engine: Engine) {
 
 async fn a_relay_that_is_down_loses_nothing(engine: Engine) {
     let (app, published) = publish_by_mail(engine, |app| {
-        app.mail().refuse("*", "421 4.3.2 shutting down", Some(6))
+        app.mail().refuse("*", "421 4.3.2 shutting down", Some(6));
     })
     .await;
     app.mail().accept_all();

@@ -5,12 +5,14 @@
     reason = "a helper of the tests that cannot go on fails the test"
 )]
 
+mod api;
 mod browser;
 mod cli;
 mod config;
 mod confirm;
 mod deliver;
 mod live;
+mod pages;
 mod people;
 mod publish;
 mod real_documents;

@@ -1,5 +1,7 @@
 //! People come from files: checked row by row, the same whatever the format, and who leaves owes nothing any more.
 
+use std::fmt::Write as _;
+
 use yuezhi_domain::{CloseReason, ObligationState};
 use yuezhi_server::actions::{
     ActionError, Actor,
@@ -53,10 +55,11 @@ async fn import(
 /// The company's list without the lines that begin so.
 fn without(staff_nos: &[&str]) -> String {
     let text = String::from_utf8(people_csv()).unwrap();
-    text.lines()
+    let kept: Vec<&str> = text
+        .lines()
         .filter(|line| !staff_nos.iter().any(|no| line.starts_with(no)))
-        .map(|line| format!("{line}\n"))
-        .collect()
+        .collect();
+    kept.join("\n")
 }
 
 async fn the_same_people_come_from_csv_gb18030_and_xlsx(engine: Engine) {
@@ -169,7 +172,7 @@ async fn a_list_that_would_close_half_the_company_is_refused(engine: Engine) {
     let app = TestApp::start(engine).await;
     let mut many = String::from("工号,姓名,部门\n");
     for number in 0..60 {
-        many.push_str(&format!("T{number:03},临时{number},外包\n"));
+        writeln!(many, "T{number:03},临时{number},外包").unwrap();
     }
     import(&app, csv(&many), false).await.unwrap();
     let refused = import(&app, demo_file("people.csv"), true)

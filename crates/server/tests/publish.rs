@@ -52,6 +52,11 @@ async fn watch(app: &TestApp) {
     app.advance(minutes(1)).await;
 }
 
+async fn is_known(app: &TestApp) -> bool {
+    app.read(|tx| Ok(policies::by_slug(tx, "travel")?.is_some()))
+        .await
+}
+
 async fn latest(app: &TestApp, slug: &'static str) -> versions::Version {
     app.read(move |tx| {
         let policy = policies::by_slug(tx, slug)?.expect("the policy exists");
@@ -227,11 +232,7 @@ async fn a_dry_run_writes_nothing(engine: Engine) {
         .expect(200)
         .json();
     assert_eq!(plan["recipients"], 30, "{plan:#}");
-    assert_eq!(
-        app.read(|tx| Ok(policies::by_slug(tx, "travel")?.is_some()))
-            .await,
-        false
-    );
+    assert!(!is_known(&app).await);
     app.work().await;
     assert_eq!(app.chat("all-staff").len(), 0);
 }
@@ -243,7 +244,7 @@ async fn refused(app: &TestApp, request: PublishRequest) -> (String, Option<&'st
                 !refusal.sentence(app.app.texts()).contains("errors."),
                 "{refusal:?} has no words"
             );
-            (refusal.code.to_string(), refusal.field)
+            (refusal.code.clone(), refusal.field)
         }
         other => panic!("not refused: {other:?}"),
     }
@@ -279,11 +280,7 @@ async fn a_wrong_field_is_named_and_nothing_is_written(engine: Engine) {
         let (code, named) = refused(&app, request).await;
         assert_eq!(named, Some(field), "{code}");
     }
-    assert_eq!(
-        app.read(|tx| Ok(policies::by_slug(tx, "travel")?.is_some()))
-            .await,
-        false
-    );
+    assert!(!is_known(&app).await);
     let form = Multipart::default()
         .file("file", "travel.md", travel(500).as_bytes())
         .text("due", "soon")
@@ -464,7 +461,7 @@ async fn files_of(app: &TestApp) -> Vec<(String, String)> {
     let files = app.read(|tx| source_files::list(tx, "inbox")).await;
     files
         .into_iter()
-        .map(|file| (file.path, file.state.to_string()))
+        .map(|file| (file.path, file.state))
         .collect()
 }
 

@@ -155,7 +155,7 @@ async fn a_handbook_in_git_is_published_from_a_folder_without_a_failure() {
     let seen = app.read(|tx| source_files::list(tx, "handbook")).await;
     let failed: Vec<_> = seen
         .iter()
-        .filter(|file| file.state.to_string() == "failed")
+        .filter(|file| file.state == "failed")
         .map(|file| (&file.path, &file.error_code, &file.error_detail))
         .collect();
     assert!(
@@ -163,10 +163,7 @@ async fn a_handbook_in_git_is_published_from_a_folder_without_a_failure() {
         "{} of {files} failed: {failed:#?}",
         failed.len()
     );
-    let published = seen
-        .iter()
-        .filter(|file| file.state.to_string() == "published")
-        .count();
+    let published = seen.iter().filter(|file| file.state == "published").count();
     assert_eq!(published, files);
 }
 

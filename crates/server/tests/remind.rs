@@ -1,7 +1,5 @@
 //! Reminding: on workdays that are workdays in China, only who still owes, and each time once.
 
-use std::time::Duration;
-
 use yuezhi_domain::Requirement;
 use yuezhi_server::{
     actions::{
@@ -13,8 +11,8 @@ use yuezhi_server::{
 };
 
 use crate::support::{
-    Engine, TestApp, both_engines, hours, local, minutes, publish_travel, requirement, shanghai,
-    words,
+    Engine, TestApp, both_engines, days, hours, local, minutes, publish_travel, requirement,
+    shanghai, words,
 };
 
 both_engines!(
@@ -403,7 +401,7 @@ async fn two_nodes_send_every_reminder_once() {
         .unwrap();
     let other = app.another_node().await;
     for _ in 0..4 {
-        app.move_clock(Duration::from_secs(24 * 3600));
+        app.move_clock(days(1));
         let (one, two) = tokio::join!(
             workers::run_until_idle(&app.app),
             workers::run_until_idle(&other.app)

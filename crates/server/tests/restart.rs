@@ -1,6 +1,6 @@
 //! A server that is killed in the middle of its work loses nothing, and repeats at most what was under way.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use yuezhi_sandbox::{Group, Organisation, Robot, Sandbox, SandboxConfig};
 
@@ -114,13 +114,20 @@ fn write_configuration(folder: &std::path::Path, mail_port: u16, sandbox: &str) 
     );
     let mut people = String::from("工号,姓名,部门,邮箱\n");
     for n in 0..GROUPS {
-        config.push_str(&format!("\n[[robot]]\nname = \"group-{n}\"\nwebhook = \"{sandbox}/robot/send?access_token={}\"\n", token(n)));
+        let webhook = format!("{sandbox}/robot/send?access_token={}", token(n));
+        write!(
+            config,
+            "\n[[robot]]\nname = \"group-{n}\"\nwebhook = \"{webhook}\"\n"
+        )
+        .unwrap();
     }
     for n in 0..PEOPLE {
-        people.push_str(&format!(
-            "K{n:04},员工{n},部门{},k{n:04}@lanchuan.example\n",
-            n % 7
-        ));
+        let department = n % 7;
+        writeln!(
+            people,
+            "K{n:04},员工{n},部门{department},k{n:04}@lanchuan.example"
+        )
+        .unwrap();
     }
     std::fs::write(folder.join("yuezhi.toml"), config).unwrap();
     std::fs::write(folder.join("people.csv"), people).unwrap();

@@ -120,10 +120,6 @@ impl Window {
         self.client.current_url().await.unwrap()
     }
 
-    pub(crate) async fn reload(&self) {
-        self.client.refresh().await.unwrap();
-    }
-
     /// The first element, as soon as it is there.
     pub(crate) async fn find(&self, css: &str) -> Element {
         match self
@@ -140,10 +136,6 @@ impl Window {
                 self.text().await
             ),
         }
-    }
-
-    pub(crate) async fn has(&self, css: &str) -> bool {
-        self.client.find(Locator::Css(css)).await.is_ok()
     }
 
     pub(crate) async fn click(&self, css: &str) {
@@ -213,13 +205,9 @@ impl Window {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-            panic!(
-                "{what}: not at {}:\n{}",
-                self.url().await,
-                self.text().await
-            );
-        }
+        let done = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+        let (url, text) = (self.url().await, self.text().await);
+        assert!(done, "{what}: not at {url}:\n{text}");
     }
 
     /// Waits until the page says this.

@@ -3,7 +3,10 @@
 //! Weakness: one list for the process. `cargo nextest` runs each test in a process of its own; under `cargo test` a
 //! story may be blamed for its neighbour's error.
 
-use std::sync::{Mutex, Once, PoisonError};
+use std::{
+    fmt::Write as _,
+    sync::{Mutex, Once, PoisonError},
+};
 
 use tracing::{Event, Level, Subscriber, field::Visit};
 use tracing_subscriber::{EnvFilter, Layer, layer::Context, layer::SubscriberExt as _};
@@ -48,6 +51,6 @@ struct Line(String);
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        self.0.push_str(&format!(" {}={value:?}", field.name()));
+        write!(self.0, " {}={value:?}", field.name()).expect("writing to a String cannot fail");
     }
 }

@@ -54,7 +54,7 @@ pub(crate) use self::{
         local, minor, path_in, path_of, publish_text, publish_travel, requirement, travel, words,
     },
     mail::MailServer,
-    visit::{Answer, Form, Multipart, Visitor},
+    visit::{Answer, Multipart, Visitor},
 };
 
 /// What links in messages begin with.
@@ -130,11 +130,6 @@ impl Setup {
 
     pub(crate) fn without_people(mut self) -> Self {
         self.people = false;
-        self
-    }
-
-    pub(crate) fn at(mut self, local: &str) -> Self {
-        self.start = shanghai(local);
         self
     }
 
