@@ -5,6 +5,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Mutex,
+    time::Duration,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -103,6 +104,18 @@ impl MailServer {
             .lines()
             .map(|line| Mail::of(&serde_json::from_str(line).unwrap()))
             .collect()
+    }
+
+    /// The mails, as soon as there are so many; what is sent beside the workers needs a moment of real time.
+    pub(crate) async fn wait_for(&self, count: usize) -> Vec<Mail> {
+        let waiting = async {
+            while self.mails().len() < count {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let come = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+        assert!(come.is_ok(), "{} mails of {count} came", self.mails().len());
+        self.mails()
     }
 
     pub(crate) fn mails_to(&self, address: &str) -> Vec<Mail> {
