@@ -1,0 +1,125 @@
+//! What the command line asks for, and the sizes that follow from it.
+
+use std::{fmt, path::PathBuf};
+
+use clap::{Parser, ValueEnum};
+
+/// Measures the claims of docs/performance.md.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "yuezhi-bench", version)]
+pub struct Options {
+    /// What to measure; several may be given. `all` leaves out p10.
+    #[arg(required = true, value_enum)]
+    measures: Vec<Measure>,
+    /// People of the invented company.
+    #[arg(long, default_value_t = 100_000)]
+    people: usize,
+    /// Tiny sizes: tries the measuring itself, the figures mean nothing.
+    #[arg(long)]
+    pub smoke: bool,
+    /// Also the peers from other registries: apalis (cargo) and nodemailer (npm).
+    #[arg(long)]
+    pub peers: bool,
+    /// A PostgreSQL whose user may create schemas; its measures are left out without one.
+    #[arg(long, value_name = "URL", env = "YUEZHI_TEST_POSTGRES", hide_env_values = true)]
+    pub postgres: Option<String>,
+    /// How often the contenders take turns.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Also write the tables to this file.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+}
+
+/// The names of the aims in docs/performance.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Measure {
+    All,
+    /// Durable dispatch over HTTP.
+    P1,
+    /// Durable dispatch by mail.
+    P2,
+    /// Publishing to many.
+    P3,
+    /// Confirmations.
+    P4,
+    /// Pages.
+    P5,
+    /// The first message after publishing.
+    P7,
+    /// Memory and start.
+    P8,
+    /// A clean release build.
+    P10,
+    /// Crashes.
+    P12,
+}
+
+impl Measure {
+    const QUICK: [Self; 8] = [
+        Self::P1,
+        Self::P2,
+        Self::P3,
+        Self::P4,
+        Self::P5,
+        Self::P7,
+        Self::P8,
+        Self::P12,
+    ];
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("?", |value| value.get_name()))
+    }
+}
+
+impl Options {
+    pub fn measures(&self) -> Vec<Measure> {
+        if self.measures.contains(&Measure::All) {
+            Measure::QUICK.to_vec()
+        } else {
+            self.measures.clone()
+        }
+    }
+
+    pub fn people(&self) -> usize {
+        self.sized(self.people, 400)
+    }
+
+    pub fn rounds(&self) -> usize {
+        self.sized(self.rounds, 1)
+    }
+
+    /// Messages of one dispatch run.
+    pub fn messages(&self) -> usize {
+        self.sized(30_000, 200)
+    }
+
+    pub fn mails(&self) -> usize {
+        self.sized(20_000, 200)
+    }
+
+    pub fn sized(&self, whole: usize, smoke: usize) -> usize {
+        if self.smoke { smoke } else { whole }
+    }
+
+    /// The command that repeats this measure.
+    pub fn command(&self, measure: Measure) -> String {
+        let mut command = format!("cargo run --release -p yuezhi-bench -- {measure}");
+        if self.people != 100_000 {
+            command.push_str(&format!(" --people {}", self.people));
+        }
+        if self.smoke {
+            command.push_str(" --smoke");
+        }
+        if self.peers {
+            command.push_str(" --peers");
+        }
+        if self.postgres.is_some() {
+            command.push_str(" --postgres URL");
+        }
+        command
+    }
+}
