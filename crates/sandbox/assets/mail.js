@@ -16,8 +16,15 @@ export async function showMail(id) {
   await drawBox(box);
 }
 
-// A mail has just arrived.
-export const heardMail = () => drawBox(pane.querySelector('.mails'));
+// A mail has just arrived; a burst is drawn once.
+let waiting;
+export function heardMail() {
+  waiting ??= setTimeout(() => {
+    waiting = undefined;
+    const box = pane.querySelector('.mails');
+    if (box) drawBox(box);
+  }, 120);
+}
 
 async function drawBox(box) {
   const { address, mails } = await call('GET', `/chat/mails?all=${everyone}`);

@@ -61,7 +61,7 @@ pub struct SandboxConfig {
     /// Keeps chats, robots and people over restarts. A directory that already holds an organisation wins over
     /// `organisation` and `groups`; `apps` always come from here.
     pub data_dir: Option<PathBuf>,
-    /// Takes in mail by SMTP here and shows it in the chat client; port 0 takes a free one, `None` means no mail.
+    /// Takes in mail for the organisation's people by SMTP here and shows it in the chat client; port 0 takes a free one, `None` means no mail.
     pub mail_listen: Option<SocketAddr>,
     pub organisation: Organisation,
     pub groups: Vec<Group>,
@@ -227,9 +227,9 @@ impl SandboxHandle {
         self.mail_address
     }
 
-    /// The mails that came in, oldest first.
+    /// The newest 2,000 mails that came in, oldest first.
     pub fn mails(&self) -> Vec<Mail> {
-        self.shared.world().mails.clone()
+        self.shared.world().mails.iter().cloned().collect()
     }
 
     /// Its clock, shared: moving it moves the sandbox.

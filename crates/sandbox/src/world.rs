@@ -13,6 +13,10 @@ use crate::message::Message;
 use crate::organisation::{App, Group, Organisation, Person, Robot};
 use crate::rules::Rules;
 
+/// How many mails are kept, and how many bytes of them: more than any trial looks at, less than memory holds.
+const MAILS_KEPT: usize = 2_000;
+const MAIL_BYTES_KEPT: usize = 256 * 1024 * 1024;
+
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) organisation: Organisation,
@@ -28,7 +32,11 @@ pub(crate) struct World {
     /// (conversation, userid) → marks in the order they were made.
     reads: HashMap<(String, String), Vec<ReadMark>>,
     people: HashMap<String, usize>,
-    pub(crate) mails: Vec<Mail>,
+    /// Mail addresses in lower case.
+    addresses: HashSet<String>,
+    /// The newest, oldest first.
+    pub(crate) mails: VecDeque<Mail>,
+    mail_bytes: usize,
     pub(crate) next_mail_id: u64,
     pub(crate) mails_read: HashSet<u64>,
     pub(crate) app_tokens: HashMap<String, AppToken>,
@@ -99,7 +107,9 @@ impl World {
             by_msg_uuid: HashMap::new(),
             reads: HashMap::new(),
             people: HashMap::new(),
-            mails: Vec::new(),
+            addresses: HashSet::new(),
+            mails: VecDeque::new(),
+            mail_bytes: 0,
             next_mail_id: 1,
             mails_read: HashSet::new(),
             app_tokens: HashMap::new(),
@@ -131,6 +141,12 @@ impl World {
                     .iter()
                     .enumerate()
                     .map(|(at, person)| (person.userid.clone(), at))
+                    .collect();
+                self.addresses = organisation
+                    .people
+                    .iter()
+                    .map(|person| person.email.trim().to_lowercase())
+                    .filter(|address| !address.is_empty())
                     .collect();
                 self.organisation = organisation;
             }
@@ -166,13 +182,16 @@ impl World {
             }
             Entry::Mail(mail) => {
                 self.next_mail_id = mail.id + 1;
-                self.mails.push(mail);
+                self.mail_bytes += mail.raw.len();
+                self.mails.push_back(mail);
+                self.forget_old_mails();
             }
             Entry::MailRead { id } => {
                 self.mails_read.insert(id);
             }
             Entry::MailsCleared { next_id } => {
                 self.mails.clear();
+                self.mail_bytes = 0;
                 self.mails_read.clear();
                 self.next_mail_id = next_id;
             }
@@ -235,7 +254,7 @@ impl World {
             .map_or(self.next_id, |message| message.id);
         entries.push(Entry::Cleared { next_id: first_id });
         entries.extend(self.messages.iter().cloned().map(Entry::Message));
-        let first_mail_id = self.mails.first().map_or(self.next_mail_id, |mail| mail.id);
+        let first_mail_id = self.mails.front().map_or(self.next_mail_id, |mail| mail.id);
         entries.push(Entry::MailsCleared {
             next_id: first_mail_id,
         });
@@ -302,6 +321,21 @@ impl World {
         self.people
             .get(userid)
             .and_then(|at| self.organisation.people.get(*at))
+    }
+
+    /// Whether mail to this address is somebody's.
+    pub(crate) fn has_address(&self, address: &str) -> bool {
+        self.addresses.contains(&address.to_lowercase())
+    }
+
+    fn forget_old_mails(&mut self) {
+        while self.mails.len() > MAILS_KEPT || self.mail_bytes > MAIL_BYTES_KEPT {
+            let Some(oldest) = self.mails.pop_front() else {
+                return;
+            };
+            self.mail_bytes -= oldest.raw.len();
+            self.mails_read.remove(&oldest.id);
+        }
     }
 
     pub(crate) fn person_by_union(&self, unionid: &str) -> Option<&Person> {
@@ -465,4 +499,32 @@ pub(crate) fn month_of(now_ms: i64) -> String {
         |_| "0000-00".to_owned(),
         |at| at.to_zoned(beijing).strftime("%Y-%m").to_string(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_mails_go_first_and_the_directory_knows_its_addresses() {
+        let mut world = World::new(Vec::new(), Rules::default());
+        world.apply(Entry::Organisation(Organisation::small()));
+        assert!(world.has_address("LiNa@yunshan.example") && !world.has_address(""));
+        for id in 1..=MAILS_KEPT as u64 + 1 {
+            let (from, to, raw) = (String::new(), Vec::new(), Vec::new());
+            world.apply(Entry::Mail(Mail {
+                id,
+                at_ms: 0,
+                from,
+                to,
+                raw,
+            }));
+            world.apply(Entry::MailRead { id });
+        }
+        assert_eq!(
+            (world.mails.len(), world.mails_read.len()),
+            (MAILS_KEPT, MAILS_KEPT)
+        );
+        assert_eq!(world.mails.front().map(|mail| mail.id), Some(2));
+    }
 }

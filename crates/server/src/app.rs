@@ -50,6 +50,8 @@ pub struct Inner {
     pub tries: crate::actions::sign_in::Tries,
     /// What the last look at the watched folders saw.
     pub sightings: crate::workers::watch_sources::Sightings,
+    /// Lanes that this node sends on right now.
+    pub lanes_at_work: crate::workers::dispatch::LanesAtWork,
     channels: RwLock<Arc<Registry>>,
     calendar: RwLock<Arc<WorkCalendar>>,
     /// Wakes the workers at once instead of at their next tick.
@@ -129,6 +131,7 @@ impl App {
             comparisons: crate::my::Comparisons::default(),
             tries: crate::actions::sign_in::Tries::default(),
             sightings: crate::workers::watch_sources::Sightings::default(),
+            lanes_at_work: crate::workers::dispatch::LanesAtWork::default(),
             channels: RwLock::new(Arc::new(registry)),
             calendar: RwLock::new(Arc::new(calendar)),
             wake: watch::channel(0).0,

@@ -6,7 +6,7 @@ use yuezhi_store::robots::{self, Robot};
 
 use crate::{actions::ActionError, app::App, config::Config};
 
-/// The registry; a robot that cannot be built is left out of it with a log line, and `doctor` says why.
+/// The registry; a channel that cannot be opened is left out of it with a log line, and `doctor` says why.
 pub fn registry(config: &Config, stored: &[Robot]) -> Result<Registry, ActionError> {
     let from_file = config.robot.iter().filter_map(|robot| {
         Some(RobotSettings {
@@ -36,13 +36,17 @@ pub fn registry(config: &Config, stored: &[Robot]) -> Result<Registry, ActionErr
             oapi_base: dingtalk.oapi_base.clone(),
             login_base: dingtalk.login_base.clone(),
         });
-    Registry::build(RegistryConfig {
+    let registry = Registry::build(RegistryConfig {
         robots: from_file.chain(from_database).collect(),
         mail: config.mail.as_ref().map(mail),
         login,
         oapi_base: dingtalk.oapi_base.clone(),
     })
-    .map_err(ActionError::internal)
+    .map_err(ActionError::internal)?;
+    for broken in registry.broken() {
+        tracing::warn!(lane = %broken.lane, error = %broken.error, "a channel cannot be opened; its messages wait");
+    }
+    Ok(registry)
 }
 
 fn mail(mail: &crate::config::MailConfig) -> MailSettings {

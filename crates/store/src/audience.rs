@@ -3,7 +3,10 @@
 //! Called by publishing, its dry run, and `obligations::expand`. Invariant: the one predicate of this file selects
 //! exactly the active people for whom `Resolved::includes` is true; a property test holds the two together.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+};
 
 use yuezhi_domain::{
     Audience, AudienceError, DepartmentTree, Directory, Resolved, audience::Candidate,
@@ -13,83 +16,64 @@ use crate::{
     StoreError, Tx, Value, departments,
     domain_values::json,
     p,
-    people::{self, Person, is_small, person, select},
+    people::{self, Person, person, push_member, select},
+    query::Query,
 };
 
 const NAMES_AND_NUMBERS: &str =
     "SELECT name, staff_no FROM people WHERE state = 'active' ORDER BY no LIMIT 50000";
 
-/// The condition on `people p`, its parameters numbered from `first`.
-pub(crate) fn predicate(
+/// Puts the condition on `people p` into a query.
+pub(crate) fn push_predicate(
     tx: &mut Tx<'_>,
+    query: &mut Query,
     resolved: &Resolved,
-    first: usize,
-) -> Result<(String, Vec<Value<'static>>), StoreError> {
-    let mut params = Vec::new();
-    let mut member = |tx: &mut Tx<'_>, department_nos: String| -> Result<String, StoreError> {
-        let small = is_small(tx, &department_nos)?;
-        params.push(Value::from_text(Some(department_nos)));
-        let list = format!("{{ids ?{}}}", first + params.len() - 1);
-        Ok(if small {
-            format!("p.no IN (SELECT person_no FROM memberships WHERE department_no IN {list})")
-        } else {
-            format!(
-                "EXISTS (SELECT 1 FROM memberships m WHERE m.person_no = p.no AND m.department_no IN {list})"
-            )
-        })
-    };
-    let mut include = Vec::new();
-    if resolved.everyone {
-        include.push("1 = 1".to_owned());
-    } else if !resolved.department_nos.is_empty() {
-        include.push(member(tx, json(&resolved.department_nos))?);
-    }
-    let mut exclude = Vec::new();
-    if resolved.excluded_everyone {
-        exclude.push("1 = 1".to_owned());
-    }
-    if !resolved.excluded_department_nos.is_empty() {
-        exclude.push(member(tx, json(&resolved.excluded_department_nos))?);
-    }
-    for (nos, conditions) in [
-        (&resolved.person_nos, &mut include),
-        (&resolved.excluded_person_nos, &mut exclude),
-    ] {
-        if !nos.is_empty() {
-            params.push(Value::from_text(Some(json(nos))));
-            conditions.push(format!("p.no IN {{ids ?{}}}", first + params.len() - 1));
-        }
-    }
-    if include.is_empty() {
-        include.push("1 = 0".to_owned());
-    }
-    if exclude.is_empty() {
-        exclude.push("1 = 0".to_owned());
-    }
-    let sql = format!(
-        "p.state = 'active' AND ({}) AND NOT ({})",
-        include.join(" OR "),
-        exclude.join(" OR ")
+) -> Result<(), StoreError> {
+    query.push("p.state = 'active' AND (");
+    let (departments, people) = (&resolved.department_nos, &resolved.person_nos);
+    push_any(tx, query, resolved.everyone, departments, people)?;
+    query.push(") AND NOT (");
+    let (departments, people) = (
+        &resolved.excluded_department_nos,
+        &resolved.excluded_person_nos,
     );
-    Ok((sql, params))
+    push_any(tx, query, resolved.excluded_everyone, departments, people)?;
+    query.push(")");
+    Ok(())
+}
+
+/// Everybody, or those in any of these departments, or these people.
+fn push_any(
+    tx: &mut Tx<'_>,
+    query: &mut Query,
+    everyone: bool,
+    department_nos: &BTreeSet<i64>,
+    person_nos: &BTreeSet<i64>,
+) -> Result<(), StoreError> {
+    query.push(if everyone { "1 = 1" } else { "1 = 0" });
+    if everyone {
+        return Ok(());
+    }
+    if !department_nos.is_empty() {
+        query.push(" OR ");
+        push_member(tx, query, json(department_nos))?;
+    }
+    if !person_nos.is_empty() {
+        query.push(" OR p.no IN ").bind_ids(json(person_nos));
+    }
+    Ok(())
 }
 
 /// How many people.
 pub fn count(tx: &mut Tx<'_>, resolved: &Resolved) -> Result<i64, StoreError> {
-    count_where(tx, resolved, "")
+    let query = selected(tx, "SELECT count(*) FROM people p", resolved)?;
+    tx.read_one(query.sql(), query.params(), |row| row.get(0))
 }
 
 pub fn count_without_email(tx: &mut Tx<'_>, resolved: &Resolved) -> Result<i64, StoreError> {
-    count_where(tx, resolved, " AND p.email IS NULL")
-}
-
-fn count_where(tx: &mut Tx<'_>, resolved: &Resolved, and: &str) -> Result<i64, StoreError> {
-    let (predicate, params) = predicate(tx, resolved, 1)?;
-    tx.read_one(
-        &format!("SELECT count(*) FROM people p WHERE {predicate}{and}"),
-        &params,
-        |row| row.get(0),
-    )
+    let mut query = selected(tx, "SELECT count(*) FROM people p", resolved)?;
+    query.push(" AND p.email IS NULL");
+    tx.read_one(query.sql(), query.params(), |row| row.get(0))
 }
 
 /// The first few, in the order of their numbers.
@@ -98,13 +82,11 @@ pub fn sample(
     resolved: &Resolved,
     limit: usize,
 ) -> Result<Vec<Person>, StoreError> {
-    let (predicate, mut params) = predicate(tx, resolved, 2)?;
-    params.insert(0, Value::from_count(limit));
-    tx.read(
-        &format!("{}{predicate} ORDER BY p.no LIMIT ?1", select!("WHERE ")),
-        &params,
-        person,
-    )
+    let mut query = selected(tx, select!(""), resolved)?;
+    query
+        .push(" ORDER BY p.no LIMIT ")
+        .bind(Value::from_count(limit));
+    tx.read(query.sql(), query.params(), person)
 }
 
 pub fn names_without_email(
@@ -112,12 +94,11 @@ pub fn names_without_email(
     resolved: &Resolved,
     limit: usize,
 ) -> Result<Vec<String>, StoreError> {
-    let (predicate, mut params) = predicate(tx, resolved, 2)?;
-    params.insert(0, Value::from_count(limit));
-    let sql = format!(
-        "SELECT p.name FROM people p WHERE {predicate} AND p.email IS NULL ORDER BY p.no LIMIT ?1"
-    );
-    tx.read(&sql, &params, |row| row.get(0))
+    let mut query = selected(tx, "SELECT p.name FROM people p", resolved)?;
+    query
+        .push(" AND p.email IS NULL ORDER BY p.no LIMIT ")
+        .bind(Value::from_count(limit));
+    tx.read(query.sql(), query.params(), |row| row.get(0))
 }
 
 /// People by the path of their primary department, in the order of the paths; an empty path for those without one.
@@ -125,12 +106,20 @@ pub fn by_department(
     tx: &mut Tx<'_>,
     resolved: &Resolved,
 ) -> Result<Vec<(String, i64)>, StoreError> {
-    let (predicate, params) = predicate(tx, resolved, 1)?;
-    let sql = format!(
-        "SELECT COALESCE(d.path, ''), count(*) FROM people p LEFT JOIN departments d ON d.no = p.department_no \
-         WHERE {predicate} GROUP BY COALESCE(d.path, '') ORDER BY 1"
-    );
-    tx.read(&sql, &params, |row| Ok((row.get(0)?, row.get(1)?)))
+    const SELECT: &str = "SELECT COALESCE(d.path, ''), count(*) FROM people p \
+         LEFT JOIN departments d ON d.no = p.department_no";
+    let mut query = selected(tx, SELECT, resolved)?;
+    query.push(" GROUP BY COALESCE(d.path, '') ORDER BY 1");
+    tx.read(query.sql(), query.params(), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
+}
+
+fn selected(tx: &mut Tx<'_>, select: &str, resolved: &Resolved) -> Result<Query, StoreError> {
+    let mut query = Query::new(select, Vec::new());
+    query.push(" WHERE ");
+    push_predicate(tx, &mut query, resolved)?;
+    Ok(query)
 }
 
 /// Looks the audience's names up; the inner error says which name is not clear.

@@ -2,7 +2,7 @@
 
 use yuezhi_domain::UnixMillis;
 
-use crate::{Row, StoreError, ToValue, Tx, Value, p, policies::newest_first};
+use crate::{Row, StoreError, Tx, Value, p, policies::newest_first, query::Query};
 
 const APPEND: &str =
     "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -49,23 +49,24 @@ pub fn list(
     before_seq: i64,
     limit: usize,
 ) -> Result<Vec<Entry>, StoreError> {
-    let mut params = vec![
-        Value::Int(newest_first(before_seq)),
-        Value::from_count(limit),
-    ];
-    let mut sql = LIST.to_owned();
+    let mut query = Query::new(LIST, vec![Value::Int(newest_first(before_seq))]);
     for (column, wanted) in [
         ("subject", &filter.subject),
         ("actor", &filter.actor),
         ("action", &filter.action),
     ] {
         if let Some(wanted) = wanted {
-            params.push(wanted.to_value());
-            sql.push_str(&format!(" AND {column} = ?{}", params.len()));
+            query
+                .push(" AND ")
+                .push(column)
+                .push(" = ")
+                .bind_text(wanted);
         }
     }
-    sql.push_str(" ORDER BY seq DESC LIMIT ?2");
-    tx.read(&sql, &params, |row: &Row| {
+    query
+        .push(" ORDER BY seq DESC LIMIT ")
+        .bind(Value::from_count(limit));
+    tx.read(query.sql(), query.params(), |row: &Row| {
         let mut columns = row.columns();
         Ok(Entry {
             seq: columns.take()?,

@@ -13,7 +13,8 @@ mod write;
 use yuezhi_domain::{DeliveryKind, DeliveryState, UnixMillis};
 
 pub use claim::{
-    claim, group_of, lanes_with_due, next_due_at, reclaim_expired, release, set_leader,
+    claim, group_of, has_orphans, lanes_with_due, next_due_at, reclaim_expired, reclaim_orphans,
+    release, set_leader,
 };
 pub use list::{
     Attempt, DeliveryFilter, DeliveryRow, LaneCount, attempts, counts_by_lane_state, get, list,

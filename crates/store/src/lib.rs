@@ -8,6 +8,7 @@
 
 mod domain_values;
 mod engine;
+mod query;
 mod scratch;
 
 pub mod accounts;

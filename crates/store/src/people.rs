@@ -10,7 +10,7 @@ mod write;
 use yuezhi_domain::{PersonId, UnixMillis};
 
 pub use list::{PeopleFilter, count, list};
-pub(crate) use list::{find_nos, is_small};
+pub(crate) use list::{find_nos, push_member};
 pub use write::{Change, Upserted, insert_many, mark_left, upsert};
 
 use crate::{

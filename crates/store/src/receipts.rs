@@ -152,7 +152,11 @@ pub fn last_confirmed_version(
     person_no: i64,
     except_version_no: i64,
 ) -> Result<Option<i64>, StoreError> {
-    tx.read_opt(LAST_CONFIRMED, p![person_no, policy_no, except_version_no], |row| row.get(0))
+    tx.read_opt(
+        LAST_CONFIRMED,
+        p![person_no, policy_no, except_version_no],
+        |row| row.get(0),
+    )
 }
 
 /// After `obligations::carry_forward`: a receipt under the new notice for every carried confirmation, of kind `carried`,

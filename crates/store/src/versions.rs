@@ -170,7 +170,11 @@ pub fn latest(tx: &mut Tx<'_>, policy_no: i64) -> Result<Option<Version>, StoreE
 }
 
 /// The version before this number.
-pub fn previous(tx: &mut Tx<'_>, policy_no: i64, number: i64) -> Result<Option<Version>, StoreError> {
+pub fn previous(
+    tx: &mut Tx<'_>,
+    policy_no: i64,
+    number: i64,
+) -> Result<Option<Version>, StoreError> {
     tx.read_opt(PREVIOUS, p![policy_no, number], version)
 }
 

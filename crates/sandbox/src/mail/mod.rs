@@ -1,10 +1,12 @@
 //! A mailbox for everyone: takes in whatever is sent by SMTP and shows it beside the chats.
 //!
-//! `smtp` accepts, this file keeps and shows. A persona sees the mails to its own address, or on demand all of them.
+//! `smtp` accepts mail for the people of the directory, `world` keeps the newest, this file shows them. A persona sees the mails to its own address, or on demand all of them.
 //! Invariant: the HTML of a mail is shown only in a frame without script and of a foreign origin.
 //! Weakness: pictures inside a mail (`cid:`) are not shown; attachments are named, not kept apart.
 
+mod dialogue;
 mod smtp;
+mod unstuff;
 
 use std::sync::Arc;
 
@@ -87,9 +89,10 @@ async fn list(
     ))
 }
 
-/// One mail; opening it marks it as read.
+/// One mail; a recipient's opening marks it as read.
 async fn open(
     State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
     Path(id): Path<u64>,
 ) -> Result<Json<Value>, Refused> {
     let mut world = shared.world();
@@ -99,7 +102,8 @@ async fn open(
         .find(|mail| mail.id == id)
         .ok_or(NO_MAIL)?;
     let answer = whole(mail);
-    if !world.mails_read.contains(&id) {
+    let is_own = persona_of(&world, &headers).is_some_and(|person| mail.is_to(&person.email));
+    if is_own && !world.mails_read.contains(&id) {
         world.record(Entry::MailRead { id });
     }
     Ok(Json(answer))
@@ -118,6 +122,7 @@ async fn html(State(shared): State<Arc<Shared>>, Path(id): Path<u64>) -> Result<
         .as_ref()
         .and_then(|message| message.body_html(0))
         .unwrap_or_default();
+    let page = with_links_outside(&page);
     let security = "default-src 'none'; img-src http: https: data:; style-src 'unsafe-inline'; \
                     sandbox allow-popups allow-popups-to-escape-sandbox";
     let headers = [
@@ -126,7 +131,22 @@ async fn html(State(shared): State<Arc<Shared>>, Path(id): Path<u64>) -> Result<
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
-    Ok((headers, format!(r#"<base target="_blank">{page}"#)).into_response())
+    Ok((headers, page).into_response())
+}
+
+/// Links of the mail open beside the mailbox and not in its frame; its `<!doctype>` stays where it counts.
+fn with_links_outside(html: &str) -> String {
+    const BASE: &str = "<base target=\"_blank\">";
+    let lower = html.to_ascii_lowercase();
+    let head = lower.match_indices("<head").map(|(at, _)| at).find(|at| {
+        let next = lower.as_bytes().get(at + "<head".len());
+        next.is_some_and(|next| *next == b'>' || next.is_ascii_whitespace())
+    });
+    let end = head.and_then(|at| Some(at + lower.get(at..)?.find('>')? + 1));
+    match end.and_then(|at| html.split_at_checked(at)) {
+        Some((head, rest)) => format!("{head}{BASE}{rest}"),
+        None => format!("<!doctype html>{BASE}{html}"),
+    }
 }
 
 const NO_MAIL: Refused = Refused(
@@ -206,4 +226,23 @@ fn from_base64<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D:
     STANDARD
         .decode(String::deserialize(deserializer)?)
         .map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_links_outside;
+
+    #[test]
+    fn links_of_a_mail_open_beside_the_mailbox() {
+        let inside = with_links_outside("<!doctype html><html><HEAD lang=x><title>a");
+        assert_eq!(
+            inside,
+            "<!doctype html><html><HEAD lang=x><base target=\"_blank\"><title>a"
+        );
+        let fragment = with_links_outside("<header>a</header>");
+        assert_eq!(
+            fragment,
+            "<!doctype html><base target=\"_blank\"><header>a</header>"
+        );
+    }
 }

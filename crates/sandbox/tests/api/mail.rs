@@ -208,3 +208,111 @@ async fn mails_survive_a_restart_and_are_cleared_with_the_messages() {
         (204, 0)
     );
 }
+
+#[tokio::test]
+async fn an_address_that_is_nobodys_is_refused_and_the_others_get_their_mail() {
+    let trial = trial().await;
+    let mut relay = Relay::connect(&trial).await;
+    assert!(
+        relay
+            .say("EHLO relay\r\nMAIL FROM:<policy@yunshan.example>")
+            .await
+            .starts_with("250 SIZE")
+    );
+    assert!(relay.reply().await.starts_with("250 2.1.0"));
+    let refusal = relay.say("RCPT TO:<nobody@yunshan.example>").await;
+    assert!(
+        refusal.starts_with("550 5.1.1 <nobody@yunshan.example>"),
+        "{refusal}"
+    );
+    assert!(relay.say("DATA").await.starts_with("554 "), "nobody yet");
+    for line in [
+        "RCPT TO:<lina@yunshan.example>",
+        "DATA",
+        "Subject: a\r\n\r\nb\r\n.",
+    ] {
+        relay.say(line).await;
+    }
+    assert_eq!(trial.sandbox.mails()[0].to, ["lina@yunshan.example"]);
+}
+
+#[tokio::test]
+async fn a_second_mail_cannot_be_smuggled_in_behind_a_lone_line_feed() {
+    let trial = trial().await;
+    let mut relay = Relay::connect(&trial).await;
+    for line in [
+        "EHLO relay",
+        "MAIL FROM:<a@b.example>",
+        "RCPT TO:<lina@yunshan.example>",
+        "DATA",
+        "Subject: one\r\n\r\nx\n.\nMAIL FROM:<boss@yunshan.example>\n.\r\nmore\r\n.",
+    ] {
+        relay.say(line).await;
+    }
+    assert!(relay.say("QUIT").await.starts_with("221 "));
+    assert_eq!(trial.sandbox.mails().len(), 1);
+}
+
+#[tokio::test]
+async fn only_a_recipients_look_counts_as_read() {
+    let trial = trial().await;
+    let mut relay = Relay::connect(&trial).await;
+    for line in [
+        "EHLO relay",
+        "MAIL FROM:<a@b.example>",
+        "RCPT TO:<lina@yunshan.example>",
+        "DATA",
+        "Subject: a\r\n\r\nb\r\n.",
+    ] {
+        relay.say(line).await;
+    }
+    let unread = async |persona: &str, path: &str| {
+        let asked = trial.http.get(trial.url(path));
+        let cookie = format!("dingtalk_sandbox_persona={persona}");
+        let answer = asked.header("cookie", cookie).send().await.unwrap();
+        answer.text().await.unwrap()
+    };
+    unread("wangfang", "/chat/mails/1").await;
+    assert!(
+        unread("lina", "/chat/home")
+            .await
+            .contains(r#""mails_unread":1"#)
+    );
+}
+
+#[tokio::test]
+async fn a_common_mail_library_delivers_and_learns_of_refusals() {
+    use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+
+    let trial = trial().await;
+    let address = trial.sandbox.mail_addr().expect("mail is on");
+    let relay = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(address.ip().to_string())
+        .port(address.port())
+        .build();
+    let mail = |to: &str| {
+        Message::builder()
+            .from("阅知 <policy@yunshan.example>".parse().unwrap())
+            .to(to.parse().unwrap())
+            .subject("差旅费管理办法 3.0，请在 11 月 27 日前确认")
+            .body(format!("{}\n.\n..\n", "请阅读。".repeat(400)))
+            .unwrap()
+    };
+    relay.send(mail("lina@yunshan.example")).await.unwrap();
+    let refused = relay.send(mail("nobody@yunshan.example")).await;
+    let refused = refused.unwrap_err();
+    assert!(refused.is_permanent(), "{refused}");
+    let kept = trial.sandbox.mails();
+    assert_eq!(kept.len(), 1);
+    let read = mail_parser::MessageParser::default()
+        .parse(&kept[0].raw)
+        .unwrap();
+    assert_eq!(
+        read.subject(),
+        Some("差旅费管理办法 3.0，请在 11 月 27 日前确认")
+    );
+    let text = read.body_text(0).unwrap();
+    assert!(
+        text.starts_with("请阅读。") && text.contains("\n.\n..\n")
+            || text.contains("\r\n.\r\n..\r\n")
+    );
+}

@@ -68,8 +68,12 @@ const WORKERS: &[Worker] = &[
     },
 ];
 
+/// How long messages that are being sent get to arrive.
+const FAREWELL: Duration = Duration::from_secs(15);
+
 /// The running workers of a node.
 pub struct Workers {
+    app: App,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -81,13 +85,23 @@ impl Workers {
         for worker in WORKERS {
             tasks.spawn(run(app.clone(), worker, stop.clone()));
         }
-        Self { stop, tasks }
+        Self {
+            app: app.clone(),
+            stop,
+            tasks,
+        }
     }
 
-    /// Lets every tick finish what it has begun.
+    /// Lets every tick finish what it has begun, and every lane what it is sending.
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
+        if tokio::time::timeout(FAREWELL, dispatch::stop(&self.app))
+            .await
+            .is_err()
+        {
+            tracing::warn!("some messages were still being sent; they are sent again at the next start");
+        }
     }
 }
 
@@ -132,4 +146,17 @@ pub async fn run_until_idle(app: &App) -> Result<(), ActionError> {
         }
     }
     Err(ActionError::internal("the workers did not come to rest"))
+}
+
+/// Sends until nothing is due or every lane waits, for at most 20 seconds; where no worker loop runs.
+pub async fn send_all(app: &App) -> Result<(), ActionError> {
+    const AT_MOST: Duration = Duration::from_secs(20);
+    let sending = async {
+        while dispatch::send_due(app).await? {}
+        Ok(())
+    };
+    match tokio::time::timeout(AT_MOST, Box::pin(sending)).await {
+        Ok(sent) => sent,
+        Err(_) => Ok(()),
+    }
 }

@@ -11,6 +11,9 @@ const RECLAIMED: &str = "INSERT INTO attempts (delivery_no, number, at, outcome,
      WHERE state = 'sending' AND lease_until < ?1 ON CONFLICT DO NOTHING";
 const RECLAIM: &str = "UPDATE deliveries SET state = 'due', attempts = attempts + 1, lease_owner = NULL, \
      lease_until = NULL WHERE state = 'sending' AND lease_until < ?1";
+// Being sent by nobody: the lane is not leased by the node that claimed them, and not worked by the asking node.
+const ORPHANED: &str = "state = 'sending' AND lane NOT IN {texts ?2} AND NOT EXISTS (SELECT 1 FROM lanes l \
+     WHERE l.name = deliveries.lane AND l.lease_owner = deliveries.lease_owner AND l.lease_until >= ?1)";
 const LEAD: &str = "UPDATE deliveries SET leader_no = ?2 WHERE no IN {ids ?1}";
 const RELEASE: &str = "UPDATE deliveries SET state = 'due', due_at = ?3, lease_owner = NULL, lease_until = NULL \
      WHERE no IN {ids ?2} AND state = 'sending' AND lease_owner = ?1";
@@ -47,6 +50,39 @@ pub fn reclaim_expired(tx: &mut Tx<'_>, now: UnixMillis) -> Result<u64, StoreErr
         return Ok(0);
     }
     tx.exec(RECLAIM, p![now])
+}
+
+/// Whether there are deliveries for [`reclaim_orphans`].
+pub fn has_orphans(
+    tx: &mut Tx<'_>,
+    now: UnixMillis,
+    lanes_at_work: &[String],
+) -> Result<bool, StoreError> {
+    let sql = format!("SELECT 1 FROM deliveries WHERE {ORPHANED} LIMIT 1");
+    let found: Option<i64> = tx.read_opt(&sql, p![now, json(&lanes_at_work)], |row| row.get(0))?;
+    Ok(found.is_some())
+}
+
+/// What a node that stopped had claimed is due again as soon as its lease of the lane has run out, in the same groups
+/// as before; how many. `lanes_at_work` are worked by the asking node, whatever the clock says about their lease.
+pub fn reclaim_orphans(
+    tx: &mut Tx<'_>,
+    now: UnixMillis,
+    lanes_at_work: &[String],
+) -> Result<u64, StoreError> {
+    let attempts = format!(
+        "INSERT INTO attempts (delivery_no, number, at, outcome, error_code, error_detail) \
+         SELECT no, (SELECT COALESCE(max(a.number), 0) + 1 FROM attempts a WHERE a.delivery_no = deliveries.no), \
+         CAST(?1 AS BIGINT), 'lease_lost', 'lease_lost', '' FROM deliveries WHERE {ORPHANED} ON CONFLICT DO NOTHING"
+    );
+    if tx.exec(&attempts, p![now, json(&lanes_at_work)])? == 0 {
+        return Ok(0);
+    }
+    let due = format!(
+        "UPDATE deliveries SET state = 'due', attempts = attempts + 1, lease_owner = NULL, lease_until = NULL \
+         WHERE {ORPHANED}"
+    );
+    tx.exec(&due, p![now, json(&lanes_at_work)])
 }
 
 /// One message carries all of these; `leader` is one of them. To be done in the transaction of the claim, so that a

@@ -3,7 +3,7 @@
 use yuezhi_domain::{DeliveryState, UnixMillis};
 
 use super::{COLUMNS, Delivery, delivery};
-use crate::{StoreError, ToValue, Tx, Value, p, policies::newest_first};
+use crate::{StoreError, Tx, Value, p, policies::newest_first, query::Query};
 
 // `sent` and `cancelled` are history and not counted: every other state has a small index of its own.
 const COUNTS: &str = "SELECT lane, 'due', count(*) FROM deliveries WHERE state = 'due' GROUP BY lane \
@@ -81,33 +81,36 @@ pub fn list(
     after_no: i64,
     limit: usize,
 ) -> Result<Vec<DeliveryRow>, StoreError> {
-    let mut params = vec![Value::Int(newest_first(after_no)), Value::from_count(limit)];
-    let mut wheres = String::new();
+    let select = format!(
+        "SELECT {COLUMNS}, p.name, n.title FROM deliveries LEFT JOIN people p ON p.no = deliveries.person_no \
+         LEFT JOIN notices n ON n.no = deliveries.notice_no WHERE deliveries.no < ?1"
+    );
+    let mut query = Query::new(&select, vec![Value::Int(newest_first(after_no))]);
     if let Some(state) = filter.state {
         // Written out, so that the small index of the state is used.
-        wheres.push_str(&format!(" AND deliveries.state = '{}'", state.as_str()));
+        query
+            .push(" AND deliveries.state = '")
+            .push(state.as_str())
+            .push("'");
     }
     if let Some(lane) = &filter.lane {
-        params.push(lane.to_value());
-        wheres.push_str(&format!(" AND deliveries.lane = ?{}", params.len()));
+        query.push(" AND deliveries.lane = ").bind_text(lane);
     }
     if let Some(notice_no) = filter.notice_no {
-        params.push(Value::Int(notice_no));
-        wheres.push_str(&format!(" AND deliveries.notice_no = ?{}", params.len()));
+        query
+            .push(" AND deliveries.notice_no = ")
+            .bind(Value::Int(notice_no));
     }
     if let Some(person_no) = filter.person_no {
-        params.push(Value::Int(person_no));
-        wheres.push_str(&format!(
-            " AND deliveries.person_no = ?{} AND deliveries.person_no <> 0",
-            params.len()
-        ));
+        // The second condition is the one that the index of people's deliveries was made with.
+        query
+            .push(" AND deliveries.person_no <> 0 AND deliveries.person_no = ")
+            .bind(Value::Int(person_no));
     }
-    let sql = format!(
-        "SELECT {COLUMNS}, p.name, n.title FROM deliveries LEFT JOIN people p ON p.no = deliveries.person_no \
-         LEFT JOIN notices n ON n.no = deliveries.notice_no WHERE deliveries.no < ?1{wheres} \
-         ORDER BY deliveries.no DESC LIMIT ?2"
-    );
-    tx.read(&sql, &params, |row| {
+    query
+        .push(" ORDER BY deliveries.no DESC LIMIT ")
+        .bind(Value::from_count(limit));
+    tx.read(query.sql(), query.params(), |row| {
         Ok(DeliveryRow {
             delivery: delivery(row)?,
             person_name: row.get(17)?,

@@ -161,7 +161,9 @@ fn copy_from_postgres(
 ) -> Result<(), BackupError> {
     let mut target = Session::new(Link::Sqlite(file));
     migrate::migrate(&mut target)?;
-    let mut source = Session::new(Link::Postgres(PostgresLink::new(server.connect()?)));
+    let mut source = Session::new(Link::Postgres(Box::new(PostgresLink::new(
+        server.connect()?,
+    ))));
     source.control("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
     // A statement may read a large table for as long as it takes.
     source.control("SET LOCAL statement_timeout = 0")?;
@@ -175,7 +177,7 @@ fn copy_from_postgres(
         )?;
     }
     target.control("BEGIN IMMEDIATE")?;
-    let mut done = 0;
+    let mut done: u64 = 0;
     for table in &tables {
         let (columns, name) = (table.columns.join(", "), &table.name);
         let places: Vec<String> = (1..=table.columns.len())
@@ -190,7 +192,7 @@ fn copy_from_postgres(
             .each(&format!("SELECT {columns} FROM {name}"), p![], |row| {
                 target.tx().exec(&insert, &row.values)?;
                 done += 1;
-                if done % ROWS == 0 {
+                if done.is_multiple_of(ROWS) {
                     progress(Progress { done, total });
                 }
                 Ok(())

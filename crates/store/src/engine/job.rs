@@ -74,6 +74,7 @@ where
 
     fn run(&mut self, session: &mut Session) -> Ran {
         session.begin_run();
+        self.panicked = false;
         // The closure's captures are only dropped after a panic, and the transaction is rolled back: nothing is seen
         // in a broken state.
         let result = match catch_unwind(AssertUnwindSafe(|| (self.act)(&mut session.tx()))) {

@@ -92,7 +92,7 @@ impl Default for DatabaseConfig {
             readers: 4,
             writers: 8,
             queue: 4096,
-            statement_timeout: Duration::from_secs(300),
+            statement_timeout: Duration::from_mins(5),
         }
     }
 }
@@ -315,12 +315,12 @@ fn open_file(
         let mut reader = Session::new(Link::Sqlite(SqliteLink::open(path, Role::Reader)?));
         let (reads, counters) = (Arc::clone(&reads), Arc::clone(counters));
         threads.push(start(format!("db-read-{number}"), move || {
-            sqlite::read_loop(&reads, &mut reader, &counters)
+            sqlite::read_loop(&reads, &mut reader, &counters);
         })?);
     }
     let (queue, counters) = (Arc::clone(&writes), Arc::clone(counters));
     threads.push(start("db-write".to_owned(), move || {
-        sqlite::write_loop(&queue, &mut writer, &counters)
+        sqlite::write_loop(&queue, &mut writer, &counters);
     })?);
     Ok(Ways::Threads {
         writes,
@@ -338,7 +338,9 @@ fn open_postgres(config: &DatabaseConfig, counters: &Arc<Counters>) -> Result<Wa
     let first = on_own_thread({
         let server = Arc::clone(&server);
         move || {
-            let mut tx = Session::new(Link::Postgres(PostgresLink::new(server.connect()?)));
+            let mut tx = Session::new(Link::Postgres(Box::new(PostgresLink::new(
+                server.connect()?,
+            ))));
             migrate::migrate(&mut tx)?;
             Ok::<_, OpenError>(tx)
         }

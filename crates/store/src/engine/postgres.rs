@@ -178,16 +178,14 @@ impl PostgresLink {
             // The server shuts down or an administrator ended the session.
             Some("57P01" | "57P02" | "57P03") => Failure::Lost,
             Some(code) if code.starts_with("08") => Failure::Lost,
-            Some(_) => Failure::Statement,
-            None if error.is_closed() || self.client.is_closed() => Failure::Lost,
-            None if std::error::Error::source(error)
-                .is_some_and(|source| source.is::<std::io::Error>()) =>
-            {
-                Failure::Lost
-            }
-            None => Failure::Statement,
+            None if error.is_closed() || self.client.is_closed() || is_io(error) => Failure::Lost,
+            Some(_) | None => Failure::Statement,
         }
     }
+}
+
+fn is_io(error: &postgres::Error) -> bool {
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<std::io::Error>)
 }
 
 enum Interrupted {
@@ -408,7 +406,9 @@ impl Worker<'_> {
                 .connect()
                 .map_err(|error| StoreError::Unreachable(error.to_string()))?;
             self.counters.reconnects.fetch_add(1, Relaxed);
-            self.tx = Some(Session::new(Link::Postgres(PostgresLink::new(client))));
+            self.tx = Some(Session::new(Link::Postgres(Box::new(PostgresLink::new(
+                client,
+            )))));
         }
         self.tx.as_mut().ok_or(StoreError::Closed)
     }

@@ -208,7 +208,9 @@ fn restore_postgres(
     now: UnixMillis,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<(u64, u64), RestoreError> {
-    let mut target = Session::new(Link::Postgres(PostgresLink::new(server.connect()?)));
+    let mut target = Session::new(Link::Postgres(Box::new(PostgresLink::new(
+        server.connect()?,
+    ))));
     migrate::migrate(&mut target)?;
     target.control("BEGIN")?;
     target.control("SET LOCAL statement_timeout = 0")?;
@@ -268,7 +270,7 @@ fn copy_table(
     let mut writer = BinaryCopyInWriter::new(copy, &types);
     backup.tx().each(&select, p![], |row| {
         now.done += 1;
-        if now.done % 10_000 == 0 {
+        if now.done.is_multiple_of(10_000) {
             progress(*now);
         }
         writer.write_raw(row.values.iter()).map_err(failed)

@@ -65,11 +65,10 @@ impl Dialect {
         };
         let sqlite = self == Self::Sqlite;
         let text = match name {
-            "ids" if sqlite => format!("(SELECT value FROM json_each({argument}))"),
+            "ids" | "texts" if sqlite => format!("(SELECT value FROM json_each({argument}))"),
             "ids" => format!(
                 "(SELECT CAST(jsonb_array_elements_text(CAST({argument} AS jsonb)) AS BIGINT))"
             ),
-            "texts" if sqlite => format!("(SELECT value FROM json_each({argument}))"),
             "texts" => format!("(SELECT jsonb_array_elements_text(CAST({argument} AS jsonb)))"),
             name => self.word(name).to_owned(),
         };

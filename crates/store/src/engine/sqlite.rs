@@ -6,9 +6,7 @@
 
 use std::{cell::Cell, collections::VecDeque, fs, path::Path, time::Duration};
 
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, StatementStatus, params_from_iter, types,
-};
+use rusqlite::{Connection, ErrorCode, OpenFlags, StatementStatus, params_from_iter, types};
 
 use super::{
     error::{OpenError, StoreError},

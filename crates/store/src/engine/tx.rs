@@ -22,7 +22,7 @@ pub(super) struct Session {
 
 pub(super) enum Link {
     Sqlite(SqliteLink),
-    Postgres(PostgresLink),
+    Postgres(Box<PostgresLink>),
 }
 
 /// How bad the first failed statement was.

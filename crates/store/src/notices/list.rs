@@ -7,6 +7,7 @@ use crate::{
     Row, StoreError, Tx, Value,
     policies::newest_first,
     progress::{self, Totals},
+    query::Query,
 };
 
 const SELECT: &str = "SELECT n.no, n.id, n.policy_no, n.version_no, n.state, n.title, n.requirement, n.audience, \
@@ -39,10 +40,12 @@ pub fn list(
     after_no: i64,
     limit: usize,
 ) -> Result<Vec<NoticeRow>, StoreError> {
-    let mut params = vec![Value::Int(newest_first(after_no)), Value::from_count(limit)];
-    let wheres = conditions(filter, &mut params);
-    let sql = format!("{SELECT}{wheres} ORDER BY n.no DESC LIMIT ?2");
-    let mut rows = tx.read(&sql, &params, |row: &Row| {
+    let mut query = Query::new(SELECT, vec![Value::Int(newest_first(after_no))]);
+    narrow(&mut query, filter);
+    query
+        .push(" ORDER BY n.no DESC LIMIT ")
+        .bind(Value::from_count(limit));
+    let mut rows = tx.read(query.sql(), query.params(), |row: &Row| {
         Ok(NoticeRow {
             notice: notice(row)?,
             policy_slug: row.get(22)?,
@@ -60,24 +63,18 @@ pub fn list(
 }
 
 pub fn count(tx: &mut Tx<'_>, filter: &NoticeFilter) -> Result<i64, StoreError> {
-    let mut params = Vec::new();
-    let wheres = conditions(filter, &mut params);
-    tx.read_one(
-        &format!("SELECT count(*) FROM notices n WHERE 1 = 1{wheres}"),
-        &params,
-        |row| row.get(0),
-    )
+    let mut query = Query::new("SELECT count(*) FROM notices n WHERE 1 = 1", Vec::new());
+    narrow(&mut query, filter);
+    tx.read_one(query.sql(), query.params(), |row| row.get(0))
 }
 
-fn conditions(filter: &NoticeFilter, params: &mut Vec<Value<'static>>) -> String {
-    let mut sql = String::new();
+fn narrow(query: &mut Query, filter: &NoticeFilter) {
     if let Some(state) = filter.state {
-        params.push(Value::from_text(Some(state.as_str().to_owned())));
-        sql.push_str(&format!(" AND n.state = ?{}", params.len()));
+        query.push(" AND n.state = ").bind_text(state.as_str());
     }
     if let Some(policy_no) = filter.policy_no {
-        params.push(Value::Int(policy_no));
-        sql.push_str(&format!(" AND n.policy_no = ?{}", params.len()));
+        query
+            .push(" AND n.policy_no = ")
+            .bind(Value::Int(policy_no));
     }
-    sql
 }

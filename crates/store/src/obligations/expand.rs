@@ -3,12 +3,20 @@
 use yuezhi_domain::{ObligationState, Resolved, UnixMillis};
 
 use crate::{
-    StoreError, Tx, Value, audience, p,
+    StoreError, Tx, Value, audience,
     progress::{self, ADD_EXPANDED},
+    query::Query,
 };
 
 const ANY_IN_RANGE: &str =
     "SELECT 1 FROM obligations WHERE notice_no = ?1 AND person_no > ?2 AND person_no <= ?3 LIMIT 1";
+
+// The casts tell PostgreSQL what a parameter in a select list is.
+const INSERT: &str = "INSERT INTO obligations (notice_no, person_no, department_no, state, due_at, reason, reminded) \
+     SELECT CAST(?1 AS BIGINT), p.no, p.department_no, ?4, CAST(?5 AS BIGINT), ?6, 0 FROM people p \
+     WHERE p.no > ?2 AND p.no <= ?3 AND ";
+const LAST_OF_CHUNK: &str =
+    "SELECT count(*), max(no) FROM (SELECT p.no FROM people p WHERE p.no > ?1 AND ";
 
 /// The next chunk of an audience.
 #[derive(Clone, Copy, Debug)]
@@ -47,17 +55,14 @@ pub fn expand(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<Expanded, StoreErro
     };
     let range = [chunk.notice_no, chunk.after_person_no, last_person_no].map(Value::Int);
     let was_empty = tx.row_opt(ANY_IN_RANGE, &range)?.is_none();
-    let (predicate, rest) = audience::predicate(tx, chunk.resolved, 7)?;
     let mut params = range.to_vec();
-    params.extend_from_slice(p![chunk.initial, chunk.due_at, chunk.reason]);
-    params.extend(rest);
-    // The casts tell PostgreSQL what a parameter in a select list is.
-    let sql = format!(
-        "INSERT INTO obligations (notice_no, person_no, department_no, state, due_at, reason, reminded) \
-         SELECT CAST(?1 AS BIGINT), p.no, p.department_no, ?4, CAST(?5 AS BIGINT), ?6, 0 FROM people p \
-         WHERE p.no > ?2 AND p.no <= ?3 AND {predicate} ORDER BY p.no ON CONFLICT DO NOTHING"
-    );
-    let inserted = tx.exec(&sql, &params)?;
+    params.push(Value::from_text(Some(chunk.initial.as_str().to_owned())));
+    params.push(chunk.due_at.map_or(Value::Null, |at| Value::Int(at.0)));
+    params.push(Value::from_text(chunk.reason.map(ToOwned::to_owned)));
+    let mut query = Query::new(INSERT, params);
+    audience::push_predicate(tx, &mut query, chunk.resolved)?;
+    query.push(" ORDER BY p.no ON CONFLICT DO NOTHING");
+    let inserted = tx.exec(query.sql(), query.params())?;
     if was_empty {
         tx.exec(ADD_EXPANDED, &range)?;
     } else {
@@ -72,14 +77,11 @@ pub fn expand(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<Expanded, StoreErro
 
 /// How many people the chunk has, and the last one's number.
 fn last_of_chunk(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<(i64, Option<i64>), StoreError> {
-    let (predicate, rest) = audience::predicate(tx, chunk.resolved, 3)?;
-    let mut params = [chunk.after_person_no, chunk.limit_people]
-        .map(Value::Int)
-        .to_vec();
-    params.extend(rest);
-    let sql = format!(
-        "SELECT count(*), max(no) FROM (SELECT p.no FROM people p WHERE p.no > ?1 AND {predicate} \
-         ORDER BY p.no LIMIT ?2) AS chunk"
-    );
-    tx.read_one(&sql, &params, |row| Ok((row.get(0)?, row.get(1)?)))
+    let params = [chunk.after_person_no, chunk.limit_people].map(Value::Int);
+    let mut query = Query::new(LAST_OF_CHUNK, params.to_vec());
+    audience::push_predicate(tx, &mut query, chunk.resolved)?;
+    query.push(" ORDER BY p.no LIMIT ?2) AS chunk");
+    tx.read_one(query.sql(), query.params(), |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })
 }

@@ -9,7 +9,7 @@ use yuezhi_domain::{
 };
 
 use super::get;
-use crate::{Row, StoreError, Tx, Value, domain_values::json, p, people};
+use crate::{Row, StoreError, Tx, Value, domain_values::json, p, people, query::Query};
 
 const SELECT: &str = "SELECT o.person_no, p.id, p.staff_no, p.name, p.title, p.email, p.mobile, o.department_no, \
      COALESCE(d.path, ''), o.state, o.reason, o.opened_at, o.acted_at, o.reminded, o.reminded_at, o.due_at \
@@ -125,17 +125,22 @@ pub fn list(
     let mut page = Page::new(notice_no, filter, limit);
     if let Some(text) = search {
         // The people are found first; they are few.
-        page.narrow("o.person_no IN {ids", json(&people::find_nos(tx, text)?));
+        let found = json(&people::find_nos(tx, text)?);
+        page.query.push(" AND o.person_no IN ").bind_ids(found);
         if !filter.states.is_empty() {
-            page.narrow("o.state IN {texts", json(&filter.states));
+            page.query
+                .push(" AND o.state IN ")
+                .bind_texts(json(&filter.states));
         }
         if !filter.department_nos.is_empty() {
-            page.narrow("o.department_no IN {ids", json(&filter.department_nos));
+            page.query
+                .push(" AND o.department_no IN ")
+                .bind_ids(json(&filter.department_nos));
         }
     }
-    page.sql
-        .push_str(" AND o.person_no > ?2 ORDER BY o.person_no LIMIT ?3");
-    page.fetch(tx, after_person_no, None)?;
+    page.query
+        .push(" AND o.person_no > ?2 ORDER BY o.person_no LIMIT ?3");
+    page.fetch(tx, after_person_no)?;
     Ok(page.rows)
 }
 
@@ -219,24 +224,28 @@ fn walk(
     let mut rows = Vec::new();
     for state in states {
         let mut page = Page::new(notice_no, filter, limit - rows.len());
-        page.sql
-            .push_str(&format!(" AND o.state = '{}'", state.as_str()));
-        let place = page.next_place();
+        page.query.push(" AND o.state = '").push(state.as_str());
         if filter.department_nos.is_empty() {
-            page.sql.push_str(&format!(
-                " AND (o.department_no, o.person_no) > (?{place}, ?2) ORDER BY o.department_no, o.person_no LIMIT ?3"
-            ));
-            page.fetch(tx, begin.1, Some(begin.0))?;
+            page.query
+                .push("' AND (o.department_no, o.person_no) > (")
+                .bind(Value::Int(begin.0));
+            page.query
+                .push(", ?2) ORDER BY o.department_no, o.person_no LIMIT ?3");
+            page.fetch(tx, begin.1)?;
         } else {
-            page.sql.push_str(&format!(
-                " AND o.department_no = ?{place} AND o.person_no > ?2 ORDER BY o.person_no LIMIT ?3"
-            ));
+            page.query
+                .push("' AND o.department_no = ")
+                .bind(Value::Null);
+            let place = page.query.last_place();
+            page.query
+                .push(" AND o.person_no > ?2 ORDER BY o.person_no LIMIT ?3");
             let wanted = json(&filter.department_nos);
             let nos: Vec<i64> = tx.read(DEPARTMENTS, p![notice_no, begin.0, wanted], |row| {
                 row.get(0)
             })?;
             for no in nos {
-                page.fetch(tx, if no == begin.0 { begin.1 } else { 0 }, Some(no))?;
+                page.query.set(place, Value::Int(no));
+                page.fetch(tx, if no == begin.0 { begin.1 } else { 0 })?;
                 if page.limit == 0 {
                     break;
                 }
@@ -251,62 +260,40 @@ fn walk(
     Ok(rows)
 }
 
-/// One statement and the rows it has brought so far. Its parameters: 1 the notice, 2 after which person, 3 how many,
-/// then those of the filter, then the department.
+/// One statement and the rows it has brought so far. Its first parameters: 1 the notice, 2 after which person, 3 how many.
 struct Page {
-    notice_no: i64,
-    sql: String,
-    of_filter: Vec<Value<'static>>,
+    query: Query,
     limit: usize,
     rows: Vec<ObligationRow>,
 }
 
 impl Page {
     fn new(notice_no: i64, filter: &ObligationFilter, limit: usize) -> Self {
-        let mut page = Self {
-            notice_no,
-            sql: SELECT.to_owned(),
-            of_filter: Vec::new(),
-            limit,
-            rows: Vec::new(),
-        };
+        let params = vec![
+            Value::Int(notice_no),
+            Value::Int(0),
+            Value::from_count(limit),
+        ];
+        let mut query = Query::new(SELECT, params);
         if let Some(at) = filter.overdue_at {
-            page.of_filter.push(Value::Int(at.0));
-            page.sql.push_str(" AND o.due_at < ?4");
+            query.push(" AND o.due_at < ").bind(Value::Int(at.0));
         }
         match filter.opened {
-            Some(true) => page.sql.push_str(" AND o.opened_at IS NOT NULL"),
-            Some(false) => page.sql.push_str(" AND o.opened_at IS NULL"),
-            None => {}
+            Some(true) => query.push(" AND o.opened_at IS NOT NULL"),
+            Some(false) => query.push(" AND o.opened_at IS NULL"),
+            None => &mut query,
+        };
+        Self {
+            query,
+            limit,
+            rows: Vec::new(),
         }
-        page
     }
 
-    fn next_place(&self) -> usize {
-        self.of_filter.len() + 4
-    }
-
-    /// A condition that ends in an open list token, and the list.
-    fn narrow(&mut self, condition: &str, list: String) {
-        self.sql
-            .push_str(&format!(" AND {condition} ?{}}}", self.next_place()));
-        self.of_filter.push(Value::from_text(Some(list)));
-    }
-
-    fn fetch(
-        &mut self,
-        tx: &mut Tx<'_>,
-        after: i64,
-        department_no: Option<i64>,
-    ) -> Result<(), StoreError> {
-        let mut params = vec![
-            Value::Int(self.notice_no),
-            Value::Int(after),
-            Value::from_count(self.limit),
-        ];
-        params.extend(self.of_filter.iter().cloned());
-        params.extend(department_no.map(Value::Int));
-        let fetched = tx.read(&self.sql, &params, obligation_row)?;
+    fn fetch(&mut self, tx: &mut Tx<'_>, after: i64) -> Result<(), StoreError> {
+        self.query.set(2, Value::Int(after));
+        self.query.set(3, Value::from_count(self.limit));
+        let fetched = tx.read(self.query.sql(), self.query.params(), obligation_row)?;
         self.limit -= fetched.len();
         self.rows.extend(fetched);
         Ok(())

@@ -1,14 +1,14 @@
 //! Lists of people by department, state and search text, page after page.
 
 use super::{Person, PersonState, person, select};
-use crate::{Row, StoreError, Tx, Value, domain_values::json, p, policies::contains};
+use crate::{Row, StoreError, Tx, Value, domain_values::json, p, policies::contains, query::Query};
 
 const PREFIX: &str = "SELECT no FROM people WHERE name {binary} >= ?1 AND name {binary} < ?2 \
      UNION SELECT no FROM people WHERE staff_no {binary} >= ?1 AND staff_no {binary} < ?2 \
      UNION SELECT no FROM people WHERE email {binary} >= ?3 AND email {binary} < ?4 ORDER BY 1 LIMIT ?5";
 const ANYWHERE: &str = "SELECT no FROM people WHERE name {like} ?1 ESCAPE '\\' OR email {like} ?1 ESCAPE '\\' \
      OR staff_no {like} ?1 ESCAPE '\\' ORDER BY no LIMIT ?2";
-const MEMBERS: &str = "SELECT count(*) FROM (SELECT 1 FROM memberships WHERE department_no IN {ids ?1} LIMIT ?2) AS some";
+const MEMBERS: &str = "SELECT count(*) FROM (SELECT 1 FROM memberships WHERE department_no IN {ids ?1} LIMIT ?2) AS few";
 
 /// People found by a search text, at most; more are not told apart by scrolling.
 const MOST_FOUND: usize = 2_000;
@@ -32,66 +32,59 @@ pub fn list(
     after_no: i64,
     limit: usize,
 ) -> Result<Vec<Person>, StoreError> {
-    let (wheres, mut params) = conditions(tx, filter)?;
-    params.push(Value::Int(after_no));
-    params.push(Value::from_count(limit));
-    let (after, most) = (params.len() - 1, params.len());
-    let sql = format!(
-        "{}{wheres} AND p.no > ?{after} ORDER BY p.no LIMIT ?{most}",
-        select!("WHERE 1 = 1")
-    );
-    tx.read(&sql, &params, person)
+    let mut query = Query::new(select!("WHERE p.no > ?1"), vec![Value::Int(after_no)]);
+    narrow(tx, &mut query, filter)?;
+    query
+        .push(" ORDER BY p.no LIMIT ")
+        .bind(Value::from_count(limit));
+    tx.read(query.sql(), query.params(), person)
 }
 
 pub fn count(tx: &mut Tx<'_>, filter: &PeopleFilter) -> Result<i64, StoreError> {
-    let (wheres, params) = conditions(tx, filter)?;
-    tx.read_one(
-        &format!("SELECT count(*) FROM people p WHERE 1 = 1{wheres}"),
-        &params,
-        |row| row.get(0),
-    )
+    let mut query = Query::new("SELECT count(*) FROM people p WHERE 1 = 1", Vec::new());
+    narrow(tx, &mut query, filter)?;
+    tx.read_one(query.sql(), query.params(), |row| row.get(0))
 }
 
-fn conditions(
-    tx: &mut Tx<'_>,
-    filter: &PeopleFilter,
-) -> Result<(String, Vec<Value<'static>>), StoreError> {
-    let (mut sql, mut params) = (String::new(), Vec::new());
-    if let Some(text) = filter
-        .search
-        .as_deref()
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-    {
-        params.push(Value::from_text(Some(json(&find_nos(tx, text)?))));
-        sql.push_str(&format!(" AND p.no IN {{ids ?{}}}", params.len()));
+fn narrow(tx: &mut Tx<'_>, query: &mut Query, filter: &PeopleFilter) -> Result<(), StoreError> {
+    let search = filter.search.as_deref().map(str::trim);
+    if let Some(text) = search.filter(|text| !text.is_empty()) {
+        query
+            .push(" AND p.no IN ")
+            .bind_ids(json(&find_nos(tx, text)?));
     }
     if let Some(state) = filter.state {
-        sql.push_str(&format!(" AND p.state = '{}'", state.as_str()));
+        query
+            .push(" AND p.state = '")
+            .push(state.as_str())
+            .push("'");
     }
     if !filter.department_nos.is_empty() {
-        let nos = json(&filter.department_nos);
-        let small = is_small(tx, &nos)?;
-        params.push(Value::from_text(Some(nos)));
-        sql.push_str(&member_condition(small, params.len()));
+        query.push(" AND ");
+        push_member(tx, query, json(&filter.department_nos))?;
     }
-    Ok((sql, params))
+    Ok(())
 }
 
-fn member_condition(small: bool, place: usize) -> String {
-    if small {
-        format!(
-            " AND p.no IN (SELECT person_no FROM memberships WHERE department_no IN {{ids ?{place}}})"
-        )
+/// The condition that `people p` are members of one of these departments (JSON numbers).
+pub(crate) fn push_member(
+    tx: &mut Tx<'_>,
+    query: &mut Query,
+    department_nos: String,
+) -> Result<(), StoreError> {
+    if is_small(tx, &department_nos)? {
+        query.push("p.no IN (SELECT person_no FROM memberships WHERE department_no IN ");
     } else {
-        format!(
-            " AND EXISTS (SELECT 1 FROM memberships m WHERE m.person_no = p.no AND m.department_no IN {{ids ?{place}}})"
-        )
+        query.push(
+            "EXISTS (SELECT 1 FROM memberships m WHERE m.person_no = p.no AND m.department_no IN ",
+        );
     }
+    query.bind_ids(department_nos).push(")");
+    Ok(())
 }
 
 /// Whether these departments (JSON numbers) have few members.
-pub(crate) fn is_small(tx: &mut Tx<'_>, department_nos: &str) -> Result<bool, StoreError> {
+fn is_small(tx: &mut Tx<'_>, department_nos: &str) -> Result<bool, StoreError> {
     tx.read_one(MEMBERS, p![department_nos, SMALL], |row| {
         Ok(row.get::<i64>(0)? < SMALL)
     })
