@@ -11,7 +11,7 @@ use crate::{
     report::Section,
 };
 
-pub fn measure(options: &Options) -> anyhow::Result<Section> {
+pub(crate) fn measure(options: &Options) -> anyhow::Result<Section> {
     let mut section = Section::new(
         Measure::P10,
         options,
@@ -23,7 +23,11 @@ pub fn measure(options: &Options) -> anyhow::Result<Section> {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     // Downloads are not part of it.
     anyhow::ensure!(
-        Command::new("cargo").args(["fetch", "--locked"]).current_dir(root).status()?.success(),
+        Command::new("cargo")
+            .args(["fetch", "--locked"])
+            .current_dir(root)
+            .status()?
+            .success(),
         "the dependencies could not be fetched"
     );
     let watch = Watch::start();
@@ -35,7 +39,10 @@ pub fn measure(options: &Options) -> anyhow::Result<Section> {
     anyhow::ensure!(status.success(), "the build failed");
     let minutes = watch.seconds() / 60.0;
     let binary = target.path().join("release/yuezhi");
-    let bytes = binary.metadata().with_context(|| binary.display().to_string())?.len();
+    let bytes = binary
+        .metadata()
+        .with_context(|| binary.display().to_string())?
+        .len();
     section.row([short(minutes), whole(bytes as f64 / 1024.0 / 1024.0)]);
     section.note(format!("{}. Without downloads.", machine::description()));
     Ok(section)

@@ -26,13 +26,16 @@ struct Figures {
     cpu: Vec<f64>,
 }
 
-pub async fn measure(options: &Options) -> anyhow::Result<Section> {
+pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     let people = options.people();
     let batch = (people / (options.rounds() * 2)).min(20_000) as i64;
     let mut section = Section::new(
         Measure::P4,
         options,
-        &format!("confirmations, {CLIENTS} clients, {} each time", whole(batch as f64)),
+        &format!(
+            "confirmations, {CLIENTS} clients, {} each time",
+            whole(batch as f64)
+        ),
         &[
             "database",
             "over HTTP, /s",
@@ -54,9 +57,14 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
         for round in 0..options.rounds() as i64 {
             let after = round * 2 * batch;
             let forms = (after + 1..=after + batch)
-                .map(|person_no| form(&asked, &app.link_key.notice_link(asked.notice_no, person_no)))
+                .map(|person_no| {
+                    form(
+                        &asked,
+                        &app.link_key.notice_link(asked.notice_no, person_no),
+                    )
+                })
                 .collect();
-            over_http(&place, &asked, forms, &mut figures).await?;
+            over_http(&place, forms, &mut figures).await?;
             let alone = task::run(&Task::Confirm {
                 database: place.url(),
                 asked: asked.clone(),
@@ -67,9 +75,14 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
             .await?;
             figures.action.push(alone.per_second());
         }
-        let stand = installation::count_in_state(&app, asked.notice_no, ObligationState::Acknowledged).await?;
+        let stand =
+            installation::count_in_state(&app, asked.notice_no, ObligationState::Acknowledged)
+                .await?;
         let wanted = batch * 2 * options.rounds() as i64;
-        anyhow::ensure!(stand == wanted, "{stand} confirmations stand, {wanted} were answered");
+        anyhow::ensure!(
+            stand == wanted,
+            "{stand} confirmations stand, {wanted} were answered"
+        );
         section.row([
             engine.name().to_owned(),
             whole(median(&figures.http)),
@@ -90,13 +103,22 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
 }
 
 fn form(asked: &Asked, key: &str) -> Vec<u8> {
-    let form = format!("text_hash={}&consent_hash={}&k={key}", asked.text_hash, asked.consent_hash);
+    let form = format!(
+        "text_hash={}&consent_hash={}&k={key}",
+        asked.text_hash, asked.consent_hash
+    );
     http_client::post(&format!("/n/{}/confirmation", asked.notice_id), &form)
 }
 
-async fn over_http(place: &Place, asked: &Asked, forms: Vec<Vec<u8>>, figures: &mut Figures) -> anyhow::Result<()> {
+async fn over_http(
+    place: &Place,
+    forms: Vec<Vec<u8>>,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
     let count = forms.len();
-    let mut server = Running::start(&Task::Serve { database: place.url() })?;
+    let mut server = Running::start(&Task::Serve {
+        database: place.url(),
+    })?;
     let address: SocketAddr = server.line().await?.parse().context("no address")?;
     let confirmed: Loaded = http_client::load(address, CLIENTS, forms, "303").await?;
     let run = server.result().await?;
@@ -104,12 +126,15 @@ async fn over_http(place: &Place, asked: &Asked, forms: Vec<Vec<u8>>, figures: &
     figures.p99.push(percentile(&confirmed.millis, 99.0));
     figures.cpu.push(run.cpu_seconds * 10_000.0 / count as f64);
 
-    let mut server = Running::start(&Task::Serve { database: place.url() })?;
+    let mut server = Running::start(&Task::Serve {
+        database: place.url(),
+    })?;
     let address: SocketAddr = server.line().await?.parse().context("no address")?;
-    let idle = (0..count).map(|_| http_client::get("/healthz", "")).collect();
+    let idle = (0..count)
+        .map(|_| http_client::get("/healthz", ""))
+        .collect();
     let answered = http_client::load(address, CLIENTS, idle, "200").await?;
     figures.router.push(answered.per_second());
     server.result().await?;
-    tracing::debug!(notice = asked.notice_no, "a round of confirmations is over");
     Ok(())
 }

@@ -23,16 +23,28 @@ const KILLS: u64 = 3;
 const DELAY: Duration = Duration::from_millis(15);
 const AT_MOST: Duration = Duration::from_secs(75);
 
-pub async fn measure(options: &Options) -> anyhow::Result<Section> {
+pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     let messages = options.sized(3_000, 120) as u64;
     let mut section = Section::new(
         Measure::P12,
         options,
-        &format!("{} messages, the sender killed {KILLS} times", whole(messages as f64)),
-        &["sender", "lost", "sent twice", "first message after a restart, s", "all there after the last restart, s"],
+        &format!(
+            "{} messages, the sender killed {KILLS} times",
+            whole(messages as f64)
+        ),
+        &[
+            "sender",
+            "lost",
+            "sent twice",
+            "first message after a restart, s",
+            "all there after the last restart, s",
+        ],
     );
     for engine in Engine::of(options) {
-        let endpoint = Endpoint::start(Manner { remembers: true, delay: DELAY })?;
+        let endpoint = Endpoint::start(Manner {
+            remembers: true,
+            delay: DELAY,
+        })?;
         let place = Place::new(engine, options)?;
         let connections = Connections::unlimited(endpoint.webhook());
         let app = installation::start(&place.url(), &connections).await?;
@@ -51,11 +63,17 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
     }
     if options.peers {
         let program = peers::apalis().await?;
-        let endpoint = Endpoint::start(Manner { remembers: true, delay: DELAY })?;
+        let endpoint = Endpoint::start(Manner {
+            remembers: true,
+            delay: DELAY,
+        })?;
         let folder = tempfile::tempdir()?;
         let database = folder.path().join("apalis.sqlite");
         peers::fill(&program, &database, messages).await?;
-        let crashed = crash(&endpoint, messages, || peers::work(&program, &database, &endpoint.webhook())).await?;
+        let crashed = crash(&endpoint, messages, || {
+            peers::work(&program, &database, &endpoint.webhook())
+        })
+        .await?;
         section.row(crashed.cells("apalis 1.0 on SQLite"));
     }
     section.note(
@@ -81,17 +99,24 @@ impl Crashed {
             whole(self.lost as f64),
             whole(self.twice as f64),
             short(self.back),
-            self.complete.map_or_else(|| "not within 75 s".to_owned(), short),
+            self.complete
+                .map_or_else(|| "not within 75 s".to_owned(), short),
         ]
     }
 }
 
-async fn crash(endpoint: &Endpoint, messages: u64, start: impl Fn() -> anyhow::Result<Running>) -> anyhow::Result<Crashed> {
+async fn crash(
+    endpoint: &Endpoint,
+    messages: u64,
+    start: impl Fn() -> anyhow::Result<Running>,
+) -> anyhow::Result<Crashed> {
     let mut back: f64 = 0.0;
     let mut sender = start()?;
     for kill in 1..=KILLS {
         anyhow::ensure!(
-            endpoint.wait_for(messages * kill / (KILLS + 1), AT_MOST).await,
+            endpoint
+                .wait_for(messages * kill / (KILLS + 1), AT_MOST)
+                .await,
             "the sender came to a halt before it was killed"
         );
         sender.kill().await?;
@@ -100,7 +125,10 @@ async fn crash(endpoint: &Endpoint, messages: u64, start: impl Fn() -> anyhow::R
         let before = endpoint.taken();
         let restarted = Watch::start();
         sender = start()?;
-        anyhow::ensure!(endpoint.wait_for(before + 1, AT_MOST).await, "nothing came within 75 s of a restart");
+        anyhow::ensure!(
+            endpoint.wait_for(before + 1, AT_MOST).await,
+            "nothing came within 75 s of a restart"
+        );
         back = back.max(restarted.seconds());
         if kill == KILLS {
             return finish(endpoint, messages, sender, restarted, back).await;
@@ -109,14 +137,22 @@ async fn crash(endpoint: &Endpoint, messages: u64, start: impl Fn() -> anyhow::R
     anyhow::bail!("the sender was never killed")
 }
 
-async fn finish(endpoint: &Endpoint, messages: u64, sender: Running, restarted: Watch, back: f64) -> anyhow::Result<Crashed> {
+async fn finish(
+    endpoint: &Endpoint,
+    messages: u64,
+    sender: Running,
+    restarted: Watch,
+    back: f64,
+) -> anyhow::Result<Crashed> {
     let mut complete = None;
     while complete.is_none() && restarted.elapsed() < AT_MOST {
         tokio::time::sleep(Duration::from_millis(5)).await;
         complete = (endpoint.different() >= messages).then(|| restarted.seconds());
     }
     // Let it record what came last.
-    tokio::time::timeout(Duration::from_secs(5), sender.result()).await.ok();
+    tokio::time::timeout(Duration::from_secs(5), sender.result())
+        .await
+        .ok();
     Ok(Crashed {
         lost: messages - endpoint.different(),
         twice: endpoint.taken() - endpoint.different(),

@@ -20,12 +20,22 @@ struct Contender {
     runs: Vec<Run>,
 }
 
-pub async fn measure(options: &Options) -> anyhow::Result<Section> {
+pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     let mut section = Section::new(
         Measure::P1,
         options,
-        &format!("durable dispatch to one unlimited robot, {} messages", whole(options.messages() as f64)),
-        &["sender", "messages/s", "of the bare client", "CPU s per 10,000", "of the bare client", "peak MiB"],
+        &format!(
+            "durable dispatch to one unlimited robot, {} messages",
+            whole(options.messages() as f64)
+        ),
+        &[
+            "sender",
+            "messages/s",
+            "of the bare client",
+            "CPU s per 10,000",
+            "of the bare client",
+            "peak MiB",
+        ],
     );
     let engines = Engine::of(options);
     let mut durable: Vec<Contender> = engines
@@ -39,7 +49,11 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
         name: format!("bare reqwest, {IN_FLIGHT} in flight, keeps nothing"),
         runs: Vec::new(),
     };
-    let apalis = if options.peers { Some(peers::apalis().await?) } else { None };
+    let apalis = if options.peers {
+        Some(peers::apalis().await?)
+    } else {
+        None
+    };
     let mut queue = Contender {
         name: "apalis 1.0 on SQLite".to_owned(),
         runs: Vec::new(),
@@ -48,20 +62,41 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
     for _ in 0..options.rounds() {
         let endpoint = Endpoint::start(Manner::default())?;
         for (engine, contender) in engines.iter().zip(&mut durable) {
-            contender.runs.push(dispatch(*engine, options, &endpoint).await?);
+            contender
+                .runs
+                .push(dispatch(*engine, options, &endpoint).await?);
         }
         let folder = tempfile::tempdir()?;
         let body = folder.path().join("body.json");
         std::fs::write(&body, endpoint.sample())?;
         let url = endpoint.webhook();
         bare.runs.push(
-            task::run(&Task::BareHttp { url: url.clone(), body: body.clone(), count, in_flight: IN_FLIGHT }).await?,
+            task::run(&Task::BareHttp {
+                url: url.clone(),
+                body: body.clone(),
+                count,
+                in_flight: IN_FLIGHT,
+            })
+            .await?,
         );
         if let Some(program) = &apalis {
-            queue.runs.push(peers::drain(program, &folder.path().join("apalis.sqlite"), &url, &body, count).await?);
+            queue.runs.push(
+                peers::drain(
+                    program,
+                    &folder.path().join("apalis.sqlite"),
+                    &url,
+                    &body,
+                    count,
+                )
+                .await?,
+            );
         }
     }
-    for contender in durable.iter().chain([&bare, &queue]).filter(|contender| !contender.runs.is_empty()) {
+    for contender in durable
+        .iter()
+        .chain([&bare, &queue])
+        .filter(|contender| !contender.runs.is_empty())
+    {
         section.row(cells(contender, &bare));
     }
     section.note(
@@ -101,11 +136,23 @@ async fn dispatch(engine: Engine, options: &Options, endpoint: &Endpoint) -> any
 }
 
 fn rate(contender: &Contender) -> f64 {
-    median(&contender.runs.iter().map(|run| run.per_second()).collect::<Vec<_>>())
+    median(
+        &contender
+            .runs
+            .iter()
+            .map(|run| run.per_second())
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn cpu(contender: &Contender) -> f64 {
-    median(&contender.runs.iter().map(|run| run.cpu_per_10k()).collect::<Vec<_>>())
+    median(
+        &contender
+            .runs
+            .iter()
+            .map(|run| run.cpu_per_10k())
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn cells(contender: &Contender, bare: &Contender) -> [String; 6] {

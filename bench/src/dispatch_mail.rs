@@ -14,17 +14,30 @@ use crate::{
 
 const CONNECTIONS: u64 = 4;
 
-pub async fn measure(options: &Options) -> anyhow::Result<Section> {
+pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     let mut section = Section::new(
         Measure::P2,
         options,
-        &format!("durable mail, no TLS, 4 connections, to {} people", whole(options.mails() as f64)),
-        &["sender", "mails/s", "of bare lettre", "CPU s per 10,000", "peak MiB"],
+        &format!(
+            "durable mail, no TLS, 4 connections, to {} people",
+            whole(options.mails() as f64)
+        ),
+        &[
+            "sender",
+            "mails/s",
+            "of bare lettre",
+            "CPU s per 10,000",
+            "peak MiB",
+        ],
     );
     let engines = Engine::of(options);
     let mut durable: Vec<Vec<Run>> = engines.iter().map(|_| Vec::new()).collect();
     let (mut bare, mut pool) = (Vec::new(), Vec::new());
-    let nodemailer = if options.peers { Some(peers::nodemailer().await?) } else { None };
+    let nodemailer = if options.peers {
+        Some(peers::nodemailer().await?)
+    } else {
+        None
+    };
     for _ in 0..options.rounds() {
         let sink = SmtpSink::start()?;
         for (engine, runs) in engines.iter().zip(&mut durable) {
@@ -35,14 +48,36 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
         std::fs::write(&mail, sink.sample())?;
         let count = options.mails() as u64;
         let relay = sink.address;
-        bare.push(task::run(&Task::BareMail { relay, mail: mail.clone(), count, connections: CONNECTIONS }).await?);
+        bare.push(
+            task::run(&Task::BareMail {
+                relay,
+                mail: mail.clone(),
+                count,
+                connections: CONNECTIONS,
+            })
+            .await?,
+        );
         if let Some(program) = &nodemailer {
-            pool.push(peers::mail(program, relay, &mail, options.sized(5_000, 50) as u64, CONNECTIONS).await?);
+            pool.push(
+                peers::mail(
+                    program,
+                    relay,
+                    &mail,
+                    options.sized(5_000, 50) as u64,
+                    CONNECTIONS,
+                )
+                .await?,
+            );
         }
     }
-    let names = engines.iter().map(|engine| format!("Yuezhi, {}", engine.name()));
+    let names = engines
+        .iter()
+        .map(|engine| format!("Yuezhi, {}", engine.name()));
     let all = names.zip(&durable).chain([
-        ("bare lettre with TCP_NODELAY, the same bytes, keeps nothing".to_owned(), &bare),
+        (
+            "bare lettre with TCP_NODELAY, the same bytes, keeps nothing".to_owned(),
+            &bare,
+        ),
         ("nodemailer, pool, the same bytes".to_owned(), &pool),
     ]);
     let lettre = rate(&bare);
@@ -59,7 +94,10 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
     }
     section.note("Yuezhi writes text and HTML for every person with a link of their own; the bare clients send one finished mail.");
     if nodemailer.is_some() {
-        section.note(format!("Yuezhi on SQLite against nodemailer: {}.", ratio(rate(&durable[0]), rate(&pool))));
+        section.note(format!(
+            "Yuezhi on SQLite against nodemailer: {}.",
+            ratio(rate(&durable[0]), rate(&pool))
+        ));
     }
     Ok(section)
 }

@@ -28,7 +28,7 @@ const KEY: &[u8] = b"\"msgUuid\":\"";
 
 /// How the endpoint treats what it gets.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Manner {
+pub(crate) struct Manner {
     /// Keep every message's key, to count losses and repeats.
     pub remembers: bool,
     /// Let every sender wait so long.
@@ -37,7 +37,7 @@ pub struct Manner {
 
 /// Runs until dropped.
 #[derive(Debug)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     pub address: SocketAddr,
     seen: Arc<Seen>,
     stop: Option<oneshot::Sender<()>>,
@@ -54,23 +54,28 @@ struct Seen {
 }
 
 impl Endpoint {
-    pub fn start(manner: Manner) -> anyhow::Result<Self> {
+    pub(crate) fn start(manner: Manner) -> anyhow::Result<Self> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let seen = Arc::new(Seen::default());
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&seen);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("endpoint".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                let listener = TcpListener::from_std(listener).expect("a listener that does not block");
-                tokio::select! {
-                    () = accept(listener, &shared, manner) => {}
-                    _ = stopped => {}
-                }
-            });
-        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name("endpoint".to_owned())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    let listener =
+                        TcpListener::from_std(listener).expect("a listener that does not block");
+                    tokio::select! {
+                        () = accept(listener, &shared, manner) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
         Ok(Self {
             address,
             seen,
@@ -80,31 +85,31 @@ impl Endpoint {
     }
 
     /// A robot's address here.
-    pub fn webhook(&self) -> String {
+    pub(crate) fn webhook(&self) -> String {
         format!("http://{}/robot/send?access_token=bench", self.address)
     }
 
     /// Requests so far.
-    pub fn taken(&self) -> u64 {
+    pub(crate) fn taken(&self) -> u64 {
         self.seen.taken.load(Relaxed)
     }
 
     /// Different messages so far; counted only when it remembers.
-    pub fn different(&self) -> u64 {
+    pub(crate) fn different(&self) -> u64 {
         lock(&self.seen.keys).len() as u64
     }
 
     /// When the last request was whole.
-    pub fn last_at(&self) -> Option<Watch> {
+    pub(crate) fn last_at(&self) -> Option<Watch> {
         *lock(&self.seen.last)
     }
 
-    pub fn sample(&self) -> Vec<u8> {
+    pub(crate) fn sample(&self) -> Vec<u8> {
         lock(&self.seen.sample).clone()
     }
 
     /// Waits until so many requests have come; whether they did in time.
-    pub async fn wait_for(&self, taken: u64, at_most: Duration) -> bool {
+    pub(crate) async fn wait_for(&self, taken: u64, at_most: Duration) -> bool {
         let watch = Watch::start();
         while self.taken() < taken {
             if watch.elapsed() > at_most {
@@ -164,7 +169,9 @@ impl Seen {
     fn note(&self, body: &[u8], manner: Manner) {
         if manner.remembers {
             let key = find(body, KEY).and_then(|at| body.get(at + KEY.len()..at + KEY.len() + 36));
-            *lock(&self.keys).entry(key.unwrap_or_default().to_vec()).or_default() += 1;
+            *lock(&self.keys)
+                .entry(key.unwrap_or_default().to_vec())
+                .or_default() += 1;
         }
         *lock(&self.last) = Some(Watch::start());
         let mut sample = lock(&self.sample);
@@ -184,9 +191,12 @@ fn whole_request(input: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// 0 without the header.
-pub fn content_length(head: &[u8]) -> usize {
+pub(crate) fn content_length(head: &[u8]) -> usize {
     const NAME: &[u8] = b"\r\ncontent-length:";
-    let Some(at) = head.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME)) else {
+    let Some(at) = head
+        .windows(NAME.len())
+        .position(|window| window.eq_ignore_ascii_case(NAME))
+    else {
         return 0;
     };
     head[at + NAME.len()..]
@@ -196,6 +206,8 @@ pub fn content_length(head: &[u8]) -> usize {
         .fold(0, |length, digit| length * 10 + usize::from(digit - b'0'))
 }
 
-pub fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+pub(crate) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack
+        .windows(needle.len())
+        .position(|window| window == needle)
 }

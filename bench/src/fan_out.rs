@@ -27,12 +27,15 @@ const DELIVERIES: &str = "INSERT INTO deliveries (lane, kind, notice_no, occurre
 /// Above every notice that was published here.
 const BARE_NOTICE: i64 = 1_000_000;
 
-pub async fn measure(options: &Options) -> anyhow::Result<Section> {
+pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     let people = options.people();
     let mut section = Section::new(
         Measure::P3,
         options,
-        &format!("publishing to {} people: obligations and mail deliveries", whole(people as f64)),
+        &format!(
+            "publishing to {} people: obligations and mail deliveries",
+            whole(people as f64)
+        ),
         &[
             "database",
             "publish, s",
@@ -79,7 +82,11 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
 }
 
 fn of(millis: &[f64]) -> String {
-    format!("{} / {}", short(percentile(millis, 50.0)), short(percentile(millis, 99.0)))
+    format!(
+        "{} / {}",
+        short(percentile(millis, 50.0)),
+        short(percentile(millis, 99.0))
+    )
 }
 
 async fn insert_bare(app: &App, notice_no: i64) -> anyhow::Result<()> {
@@ -122,7 +129,10 @@ async fn meanwhile(app: &App, options: &Options) -> anyhow::Result<Meanwhile> {
     let mut person_no = 0;
     while !publishing.is_finished() && person_no < people {
         person_no += 1;
-        let (page, confirmation) = tokio::join!(page(&router, &path, &cookie), confirm(app, &asked, person_no));
+        let (page, confirmation) = tokio::join!(
+            page(&router, &path, &cookie),
+            confirm(app, &asked, person_no)
+        );
         meanwhile.pages.push(page?);
         meanwhile.confirmations.push(confirmation?);
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -138,13 +148,19 @@ async fn confirm(app: &App, asked: &Asked, person_no: i64) -> anyhow::Result<f64
 }
 
 /// Milliseconds of one GET through the whole router, its body included.
-pub async fn page(router: &Router, path: &str, cookie: &str) -> anyhow::Result<f64> {
-    let request = Request::get(path).header("cookie", cookie).body(Body::empty())?;
+pub(crate) async fn page(router: &Router, path: &str, cookie: &str) -> anyhow::Result<f64> {
+    let request = Request::get(path)
+        .header("cookie", cookie)
+        .body(Body::empty())?;
     let watch = Watch::start();
     let answer = router.clone().oneshot(request).await?;
     let status = answer.status();
     let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await?;
     let millis = watch.millis();
-    anyhow::ensure!(status.is_success(), "{path} answered {status} ({} bytes)", body.len());
+    anyhow::ensure!(
+        status.is_success(),
+        "{path} answered {status} ({} bytes)",
+        body.len()
+    );
     Ok(millis)
 }

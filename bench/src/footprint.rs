@@ -25,13 +25,23 @@ const CLIENTS: usize = 64;
 const AT_MOST: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(2);
 
-pub async fn measure(options: &Options) -> anyhow::Result<Section> {
+pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     let (people, notices) = (options.people(), pages::notices(options));
     let mut section = Section::new(
         Measure::P8,
         options,
-        &format!("`yuezhi serve` over {} people × {notices} notices", whole(people as f64)),
-        &["database", "file, MiB", "start to ready, ms", "idle, MiB", "after the load, MiB", "most, MiB"],
+        &format!(
+            "`yuezhi serve` over {} people × {notices} notices",
+            whole(people as f64)
+        ),
+        &[
+            "database",
+            "file, MiB",
+            "start to ready, ms",
+            "idle, MiB",
+            "after the load, MiB",
+            "most, MiB",
+        ],
     );
     let Some(binary) = binary()? else {
         section.note("Not measured: the binary does not stand beside this program. Build it with `cargo build --release`.");
@@ -48,10 +58,13 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
         app.db.close();
         drop(app);
         let size = match engine {
-            Engine::Sqlite => short(machine::file_mib(Path::new(place.url().trim_start_matches("sqlite:")))),
+            Engine::Sqlite => short(machine::file_mib(Path::new(
+                place.url().trim_start_matches("sqlite:"),
+            ))),
             Engine::Postgres => "–".to_owned(),
         };
-        let (mut ready, mut idle, mut loaded, mut most) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut ready, mut idle, mut loaded, mut most) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..options.rounds() {
             let mut node = Node::start(&binary, &place).await?;
             ready.push(node.ready_after_ms);
@@ -83,15 +96,28 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
 /// Beside this program, or where cargo puts it when this program is a test's.
 fn binary() -> anyhow::Result<Option<PathBuf>> {
     let here = std::env::current_exe()?;
-    Ok(here.parent().map(|folder| folder.join("yuezhi")).filter(|path| path.exists()))
+    Ok(here
+        .parent()
+        .map(|folder| folder.join("yuezhi"))
+        .filter(|path| path.exists()))
 }
 
 type Requests = (Vec<Vec<u8>>, &'static str);
 
-fn requests(asked: &[Asked], cookie: &str, options: &Options, key: impl Fn(i64, i64) -> String) -> Vec<Requests> {
+fn requests(
+    asked: &[Asked],
+    cookie: &str,
+    options: &Options,
+    key: impl Fn(i64, i64) -> String,
+) -> Vec<Requests> {
     let times = options.sized(5_000, 20);
     let notices = || asked.iter().cycle().take(times);
-    let progress = notices().map(|notice| http_client::get(&format!("/console/notices/{}?state=pending", notice.notice_id), cookie));
+    let progress = notices().map(|notice| {
+        http_client::get(
+            &format!("/console/notices/{}?state=pending", notice.notice_id),
+            cookie,
+        )
+    });
     let texts = (1_i64..).zip(notices()).map(|(person_no, notice)| {
         let person_no = 1 + person_no % options.people() as i64;
         let key = key(notice.notice_no, person_no);
@@ -126,14 +152,28 @@ impl Node {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| binary.display().to_string())?;
-        while http_client::load(address, 1, vec![http_client::get("/readyz", "")], "200").await.is_err() {
-            anyhow::ensure!(watch.elapsed() < AT_MOST, "the server was not ready after 30 s");
-            anyhow::ensure!(child.try_wait()?.is_none(), "the server ended at once; see above");
+        while http_client::load(address, 1, vec![http_client::get("/readyz", "")], "200")
+            .await
+            .is_err()
+        {
+            anyhow::ensure!(
+                watch.elapsed() < AT_MOST,
+                "the server was not ready after 30 s"
+            );
+            anyhow::ensure!(
+                child.try_wait()?.is_none(),
+                "the server ended at once; see above"
+            );
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
         let ready_after_ms = watch.millis();
         let pid = child.id().context("the server has ended")?;
-        Ok(Self { child, pid, address, ready_after_ms })
+        Ok(Self {
+            child,
+            pid,
+            address,
+            ready_after_ms,
+        })
     }
 }
 

@@ -25,25 +25,25 @@ use crate::{
 
 /// What became of a load.
 #[derive(Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     pub seconds: f64,
     /// One for each request, in no order.
     pub millis: Vec<f64>,
 }
 
 impl Loaded {
-    pub fn per_second(&self) -> f64 {
+    pub(crate) fn per_second(&self) -> f64 {
         self.millis.len() as f64 / self.seconds
     }
 }
 
 /// A GET.
-pub fn get(path: &str, cookie: &str) -> Vec<u8> {
+pub(crate) fn get(path: &str, cookie: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncookie: {cookie}\r\n\r\n").into_bytes()
 }
 
 /// A form, posted from a page of the same site.
-pub fn post(path: &str, form: &str) -> Vec<u8> {
+pub(crate) fn post(path: &str, form: &str) -> Vec<u8> {
     let length = form.len();
     format!(
         "POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nsec-fetch-site: same-origin\r\nuser-agent: Mobile DingTalk\r\n\
@@ -53,7 +53,12 @@ pub fn post(path: &str, form: &str) -> Vec<u8> {
 }
 
 /// Sends all requests over so many connections; every answer must have this status.
-pub async fn load(address: SocketAddr, connections: usize, requests: Vec<Vec<u8>>, status: &str) -> anyhow::Result<Loaded> {
+pub(crate) async fn load(
+    address: SocketAddr,
+    connections: usize,
+    requests: Vec<Vec<u8>>,
+    status: &str,
+) -> anyhow::Result<Loaded> {
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
     let mut streams = Vec::new();
@@ -66,7 +71,12 @@ pub async fn load(address: SocketAddr, connections: usize, requests: Vec<Vec<u8>
     let watch = Watch::start();
     let mut clients = JoinSet::new();
     for stream in streams {
-        clients.spawn(client(stream, Arc::clone(&requests), Arc::clone(&next), expected.clone()));
+        clients.spawn(client(
+            stream,
+            Arc::clone(&requests),
+            Arc::clone(&next),
+            expected.clone(),
+        ));
     }
     let mut millis = Vec::with_capacity(requests.len());
     while let Some(client) = clients.join_next().await {
@@ -93,7 +103,10 @@ async fn client(
         anyhow::ensure!(
             answer.starts_with(expected.as_bytes()),
             "expected {expected}, got {}",
-            String::from_utf8_lossy(&answer).chars().take(400).collect::<String>()
+            String::from_utf8_lossy(&answer)
+                .chars()
+                .take(400)
+                .collect::<String>()
         );
         answer.clear();
         millis.push(watch.millis());

@@ -14,7 +14,9 @@ use yuezhi_domain::{ObligationState, PersonId, Requirement, UnixMillis};
 use yuezhi_server::{
     actions::{
         ActionError, Actor,
-        publish_version::{self, PublishRequest, Published, PublishedVersion, UploadedFile, VersionSource},
+        publish_version::{
+            self, PublishRequest, Published, PublishedVersion, UploadedFile, VersionSource,
+        },
         sign_in,
     },
     app::{App, Start},
@@ -31,7 +33,7 @@ const CHUNK: usize = 10_000;
 
 /// What a node can send to.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Connections {
+pub(crate) struct Connections {
     /// Name and webhook; at the platform's pace.
     pub robots: Vec<(String, String)>,
     /// A robot without a limit, as a private platform may have; `robot:fast`.
@@ -41,24 +43,24 @@ pub struct Connections {
 }
 
 /// The lane of [`Connections::unlimited`].
-pub const FAST_LANE: &str = "robot:fast";
+pub(crate) const FAST_LANE: &str = "robot:fast";
 
 impl Connections {
-    pub fn unlimited(webhook: String) -> Self {
+    pub(crate) fn unlimited(webhook: String) -> Self {
         Self {
             unlimited: Some(webhook),
             ..Self::default()
         }
     }
 
-    pub fn relay(address: SocketAddr) -> Self {
+    pub(crate) fn relay(address: SocketAddr) -> Self {
         Self {
             relay: Some(address),
             ..Self::default()
         }
     }
 
-    pub fn config(&self, database: &str) -> Config {
+    pub(crate) fn config(&self, database: &str) -> Config {
         Config {
             server: ServerConfig {
                 listen: "127.0.0.1:0".to_owned(),
@@ -100,7 +102,7 @@ impl Connections {
 }
 
 /// A node without a listener and without running workers.
-pub async fn start(database: &str, connections: &Connections) -> anyhow::Result<App> {
+pub(crate) async fn start(database: &str, connections: &Connections) -> anyhow::Result<App> {
     let config = connections.config(database);
     let db = open_database(&config).await.map_err(said)?;
     let app = App::start(Start {
@@ -115,7 +117,9 @@ pub async fn start(database: &str, connections: &Connections) -> anyhow::Result<
     if let Some(webhook) = &connections.unlimited {
         app.replace_channels(unlimited(webhook, connections)?);
         let now = app.now();
-        app.db.write(move |tx| lanes::ensure(tx, FAST_LANE, "robot", now)).await?;
+        app.db
+            .write(move |tx| lanes::ensure(tx, FAST_LANE, "robot", now))
+            .await?;
     }
     Ok(app)
 }
@@ -149,12 +153,12 @@ fn unlimited(webhook: &str, connections: &Connections) -> anyhow::Result<Registr
 }
 
 /// An action's error in the words of this program.
-pub fn said(error: ActionError) -> anyhow::Error {
+pub(crate) fn said(error: ActionError) -> anyhow::Error {
     anyhow::anyhow!("{error}")
 }
 
 /// Adds the invented company; people are numbered from 1 without gaps.
-pub async fn fill_company(app: &App, size: usize) -> anyhow::Result<()> {
+pub(crate) async fn fill_company(app: &App, size: usize) -> anyhow::Result<()> {
     let company = company::company(size, SEED);
     let now = app.now();
     let paths = paths(&company);
@@ -169,9 +173,13 @@ pub async fn fill_company(app: &App, size: usize) -> anyhow::Result<()> {
         })
         .await?;
     for chunk in company.people.chunks(CHUNK) {
-        let rows: Vec<(PersonId, people::NewPerson)> =
-            chunk.iter().map(|person| (app.ids.next(now), row(person, &numbers))).collect();
-        app.db.write(move |tx| people::insert_many(tx, &rows, now)).await?;
+        let rows: Vec<(PersonId, people::NewPerson)> = chunk
+            .iter()
+            .map(|person| (app.ids.next(now), row(person, &numbers)))
+            .collect();
+        app.db
+            .write(move |tx| people::insert_many(tx, &rows, now))
+            .await?;
     }
     analyse(app).await
 }
@@ -189,7 +197,10 @@ fn paths(company: &Company) -> Vec<(u32, String)> {
     // Parents stand before their children.
     for department in &company.departments {
         let above = department.parent_id.and_then(|id| known.get(&id));
-        let path = above.map_or_else(|| department.name.to_owned(), |above| format!("{above}/{}", department.name));
+        let path = above.map_or_else(
+            || department.name.to_owned(),
+            |above| format!("{above}/{}", department.name),
+        );
         known.insert(department.id, path);
     }
     known.into_iter().collect()
@@ -204,14 +215,22 @@ fn row(person: &company::Person, numbers: &HashMap<u32, i64>) -> people::NewPers
         mobile: Some(person.mobile.clone()),
         title: Some(person.title.to_owned()),
         language: Some(person.language.to_owned()),
-        department_nos: person.department_ids.iter().filter_map(|id| numbers.get(id).copied()).collect(),
+        department_nos: person
+            .department_ids
+            .iter()
+            .filter_map(|id| numbers.get(id).copied())
+            .collect(),
         manager_staff_no: person.manager_staff_no.clone(),
         hired_on: Some(person.hired_on.clone()),
     }
 }
 
 /// Publishes a policy of its own for everyone; `number` tells it from the others.
-pub async fn publish(app: &App, number: usize, lanes: &[&str]) -> anyhow::Result<PublishedVersion> {
+pub(crate) async fn publish(
+    app: &App,
+    number: usize,
+    lanes: &[&str],
+) -> anyhow::Result<PublishedVersion> {
     let file = UploadedFile {
         name: format!("policy-{number}.md"),
         bytes: Bytes::from(policy_text(number)),
@@ -245,21 +264,21 @@ fn policy_text(number: usize) -> String {
 }
 
 /// Runs the chunks of large audiences until there are none left.
-pub async fn expand_all(app: &App) -> anyhow::Result<()> {
+pub(crate) async fn expand_all(app: &App) -> anyhow::Result<()> {
     while workers::expand::tick(app).await.map_err(said)? == Next::Now {}
     Ok(())
 }
 
 /// A published notice as confirmations need it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Asked {
+pub(crate) struct Asked {
     pub notice_no: i64,
     pub notice_id: String,
     pub text_hash: String,
     pub consent_hash: String,
 }
 
-pub async fn asked(app: &App, published: &PublishedVersion) -> anyhow::Result<Asked> {
+pub(crate) async fn asked(app: &App, published: &PublishedVersion) -> anyhow::Result<Asked> {
     let (notice_no, version_no) = (published.notice_no, published.version_no);
     let found = app
         .db
@@ -270,7 +289,10 @@ pub async fn asked(app: &App, published: &PublishedVersion) -> anyhow::Result<As
             ))
         })
         .await?;
-    let (notice, version) = (found.0.context("the notice is gone")?, found.1.context("the version is gone")?);
+    let (notice, version) = (
+        found.0.context("the notice is gone")?,
+        found.1.context("the version is gone")?,
+    );
     Ok(Asked {
         notice_no,
         notice_id: notice.id.to_string(),
@@ -280,13 +302,20 @@ pub async fn asked(app: &App, published: &PublishedVersion) -> anyhow::Result<As
 }
 
 /// Marks about a third of a notice's people as having confirmed, in bulk.
-pub async fn answer_a_third(app: &App, notice_no: i64) -> anyhow::Result<()> {
+pub(crate) async fn answer_a_third(app: &App, notice_no: i64) -> anyhow::Result<()> {
     const ANSWER: &str = "UPDATE obligations SET state = 'acknowledged', acted_at = ?2, opened_at = ?2 \
          WHERE notice_no = ?1 AND state = 'pending' AND person_no % 3 = ?3";
     let now = app.now();
     app.db
         .write(move |tx| {
-            tx.exec(ANSWER, &[Value::Int(notice_no), Value::Int(now.0), Value::Int(notice_no % 3)])?;
+            tx.exec(
+                ANSWER,
+                &[
+                    Value::Int(notice_no),
+                    Value::Int(now.0),
+                    Value::Int(notice_no % 3),
+                ],
+            )?;
             progress::recount(tx, notice_no)
         })
         .await?;
@@ -294,8 +323,15 @@ pub async fn answer_a_third(app: &App, notice_no: i64) -> anyhow::Result<()> {
 }
 
 /// How many obligations of a notice are in a state.
-pub async fn count_in_state(app: &App, notice_no: i64, state: ObligationState) -> anyhow::Result<i64> {
-    let totals = app.db.read(move |tx| progress::totals(tx, notice_no)).await?;
+pub(crate) async fn count_in_state(
+    app: &App,
+    notice_no: i64,
+    state: ObligationState,
+) -> anyhow::Result<i64> {
+    let totals = app
+        .db
+        .read(move |tx| progress::totals(tx, notice_no))
+        .await?;
     Ok(match state {
         ObligationState::Acknowledged => totals.acknowledged,
         ObligationState::Pending => totals.pending,
@@ -304,7 +340,7 @@ pub async fn count_in_state(app: &App, notice_no: i64, state: ObligationState) -
 }
 
 /// The cookie header of a signed-in publisher, and of a person.
-pub async fn cookies(app: &App, person_no: i64) -> anyhow::Result<(String, String)> {
+pub(crate) async fn cookies(app: &App, person_no: i64) -> anyhow::Result<(String, String)> {
     let (console, mine) = (sign_in::fresh_secret(app), sign_in::fresh_secret(app));
     let (console_hash, my_hash) = (sign_in::secret_hash(&console), sign_in::secret_hash(&mine));
     let now = app.now();
@@ -323,10 +359,18 @@ pub async fn cookies(app: &App, person_no: i64) -> anyhow::Result<(String, Strin
             sessions::insert(tx, &session(&my_hash, None, Some(person_no), now))
         })
         .await?;
-    Ok((format!("yuezhi_console={console}"), format!("yuezhi_me={mine}")))
+    Ok((
+        format!("yuezhi_console={console}"),
+        format!("yuezhi_me={mine}"),
+    ))
 }
 
-fn session(hash: &str, account_no: Option<i64>, person_no: Option<i64>, now: UnixMillis) -> sessions::Session {
+fn session(
+    hash: &str,
+    account_no: Option<i64>,
+    person_no: Option<i64>,
+    now: UnixMillis,
+) -> sessions::Session {
     sessions::Session {
         hash: hash.to_owned(),
         account_no,

@@ -13,34 +13,37 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A point in time to measure from.
 #[derive(Debug, Clone, Copy)]
-pub struct Watch(Instant);
+pub(crate) struct Watch(Instant);
 
 impl Watch {
-    #[expect(clippy::disallowed_methods, reason = "a measuring program reads the machine's clock")]
-    pub fn start() -> Self {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a measuring program reads the machine's clock"
+    )]
+    pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
-    pub fn elapsed(self) -> Duration {
+    pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 
-    pub fn seconds(self) -> f64 {
+    pub(crate) fn seconds(self) -> f64 {
         self.elapsed().as_secs_f64()
     }
 
-    pub fn millis(self) -> f64 {
+    pub(crate) fn millis(self) -> f64 {
         self.seconds() * 1000.0
     }
 
     /// From `self` to `later`, in milliseconds.
-    pub fn millis_until(self, later: Self) -> f64 {
+    pub(crate) fn millis_until(self, later: Self) -> f64 {
         later.0.saturating_duration_since(self.0).as_secs_f64() * 1000.0
     }
 }
 
 /// Processor seconds of a process, all its threads, in the kernel and outside. Steps of 10 ms.
-pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+pub(crate) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
     let path = format!("/proc/{pid}/stat");
     let stat = fs::read_to_string(&path).with_context(|| path.clone())?;
     // The name in brackets may hold anything; fields are counted behind it, from the third.
@@ -56,12 +59,12 @@ pub fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
 }
 
 /// Processor seconds of this process.
-pub fn own_cpu_seconds() -> anyhow::Result<f64> {
+pub(crate) fn own_cpu_seconds() -> anyhow::Result<f64> {
     cpu_seconds(std::process::id())
 }
 
 /// `VmRSS` (now) or `VmHWM` (the most so far) of a process, in MiB.
-pub fn memory_mib(pid: u32, key: &str) -> anyhow::Result<f64> {
+pub(crate) fn memory_mib(pid: u32, key: &str) -> anyhow::Result<f64> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).with_context(|| path.clone())?;
     let kib: f64 = status
@@ -74,22 +77,29 @@ pub fn memory_mib(pid: u32, key: &str) -> anyhow::Result<f64> {
 }
 
 /// The runtime of the server's own command line.
-pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
 }
 
 /// One line on what this machine is.
-pub fn description() -> String {
+pub(crate) fn description() -> String {
     let model = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        text.lines()
-            .find_map(|line| line.strip_prefix("model name").map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned()))
+        text.lines().find_map(|line| {
+            line.strip_prefix("model name")
+                .map(|rest| rest.trim_start_matches([' ', '\t', ':']).to_owned())
+        })
     });
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    format!("{cores} cores ({}), Linux, loopback", model.as_deref().unwrap_or("unknown processor"))
+    format!(
+        "{cores} cores ({}), Linux, loopback",
+        model.as_deref().unwrap_or("unknown processor")
+    )
 }
 
 /// Bytes of an SQLite file with its log, in MiB.
-pub fn file_mib(path: &Path) -> f64 {
+pub(crate) fn file_mib(path: &Path) -> f64 {
     let of = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
     let log = path.with_extension("sqlite-wal");
     (of(path) + of(&log)) as f64 / 1024.0 / 1024.0

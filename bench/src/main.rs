@@ -5,9 +5,9 @@
 //! the endpoint's. Invariant: ratios of one run are what counts; no figure is asserted. Weakness: Linux only, because
 //! processor time and memory are read from /proc.
 
-mod crash;
 mod clean_build;
 mod confirmations;
+mod crash;
 mod dispatch_http;
 mod dispatch_mail;
 mod endpoint;

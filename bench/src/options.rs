@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 /// Measures the claims of docs/performance.md.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "yuezhi-bench", version)]
-pub struct Options {
+pub(crate) struct Options {
     /// What to measure; several may be given. `all` leaves out p10.
     #[arg(required = true, value_enum)]
     measures: Vec<Measure>,
@@ -21,7 +21,12 @@ pub struct Options {
     #[arg(long)]
     pub peers: bool,
     /// A PostgreSQL whose user may create schemas; its measures are left out without one.
-    #[arg(long, value_name = "URL", env = "YUEZHI_TEST_POSTGRES", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "YUEZHI_TEST_POSTGRES",
+        hide_env_values = true
+    )]
     pub postgres: Option<String>,
     /// How often the contenders take turns.
     #[arg(long, default_value_t = 3)]
@@ -33,7 +38,7 @@ pub struct Options {
 
 /// The names of the aims in docs/performance.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Measure {
+pub(crate) enum Measure {
     All,
     /// Durable dispatch over HTTP.
     P1,
@@ -76,7 +81,7 @@ impl fmt::Display for Measure {
 }
 
 impl Options {
-    pub fn measures(&self) -> Vec<Measure> {
+    pub(crate) fn measures(&self) -> Vec<Measure> {
         if self.measures.contains(&Measure::All) {
             Measure::QUICK.to_vec()
         } else {
@@ -84,29 +89,29 @@ impl Options {
         }
     }
 
-    pub fn people(&self) -> usize {
+    pub(crate) fn people(&self) -> usize {
         self.sized(self.people, 400)
     }
 
-    pub fn rounds(&self) -> usize {
+    pub(crate) fn rounds(&self) -> usize {
         self.sized(self.rounds, 1)
     }
 
     /// Messages of one dispatch run.
-    pub fn messages(&self) -> usize {
+    pub(crate) fn messages(&self) -> usize {
         self.sized(30_000, 200)
     }
 
-    pub fn mails(&self) -> usize {
+    pub(crate) fn mails(&self) -> usize {
         self.sized(20_000, 200)
     }
 
-    pub fn sized(&self, whole: usize, smoke: usize) -> usize {
+    pub(crate) fn sized(&self, whole: usize, smoke: usize) -> usize {
         if self.smoke { smoke } else { whole }
     }
 
     /// The command that repeats this measure.
-    pub fn command(&self, measure: Measure) -> String {
+    pub(crate) fn command(&self, measure: Measure) -> String {
         let mut command = format!("cargo run --release -p yuezhi-bench -- {measure}");
         if self.people != 100_000 {
             command.push_str(&format!(" --people {}", self.people));

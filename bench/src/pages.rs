@@ -22,12 +22,15 @@ const BUSIEST_DEPARTMENT: &str = "SELECT d.path FROM progress r JOIN departments
 const SOME_NAME: &str = "SELECT name FROM people WHERE no = ?1";
 const PERSON_ID: &str = "SELECT id FROM people WHERE no = ?1";
 
-pub async fn measure(options: &Options) -> anyhow::Result<Section> {
+pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     let (people, notices) = (options.people(), notices(options));
     let mut section = Section::new(
         Measure::P5,
         options,
-        &format!("pages with {} people × {notices} notices, a third confirmed", whole(people as f64)),
+        &format!(
+            "pages with {} people × {notices} notices, a third confirmed",
+            whole(people as f64)
+        ),
         &["page", "database", "p50 ms", "p99 ms"],
     );
     for engine in Engine::of(options) {
@@ -52,12 +55,12 @@ pub async fn measure(options: &Options) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-pub fn notices(options: &Options) -> usize {
+pub(crate) fn notices(options: &Options) -> usize {
     options.sized(50, 3)
 }
 
 /// Company and notices for everyone, told to nobody; the notices in the order of publishing.
-pub async fn fill(app: &App, people: usize, notices: usize) -> anyhow::Result<Vec<Asked>> {
+pub(crate) async fn fill(app: &App, people: usize, notices: usize) -> anyhow::Result<Vec<Asked>> {
     installation::fill_company(app, people).await?;
     let mut all = Vec::new();
     for number in 1..=notices {
@@ -69,12 +72,17 @@ pub async fn fill(app: &App, people: usize, notices: usize) -> anyhow::Result<Ve
     Ok(all)
 }
 
-async fn visits(app: &App, asked: &[Asked], options: &Options) -> anyhow::Result<Vec<(&'static str, Vec<String>, String)>> {
+async fn visits(
+    app: &App,
+    asked: &[Asked],
+    options: &Options,
+) -> anyhow::Result<Vec<(&'static str, Vec<String>, String)>> {
     let times = options.sized(300, 3);
     let mut random = SeededRandom::new(5);
     let mut below = |limit: usize| (random.next_u64() % limit as u64) as usize;
     let (console, mine) = installation::cookies(app, 1 + below(options.people()) as i64).await?;
-    let (mut progress, mut first, mut last, mut filtered) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut progress, mut first, mut last, mut filtered) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut searched, mut person, mut reader) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..times {
         let notice = &asked[below(asked.len())];
@@ -88,7 +96,10 @@ async fn visits(app: &App, asked: &[Asked], options: &Options) -> anyhow::Result
         filtered.push(format!("{here}?state=pending&department={department}"));
         let name = encoded(&text(app, SOME_NAME, person_no).await?);
         searched.push(format!("{here}?q={name}"));
-        person.push(format!("/console/people/{}", text(app, PERSON_ID, person_no).await?));
+        person.push(format!(
+            "/console/people/{}",
+            text(app, PERSON_ID, person_no).await?
+        ));
         let key = app.link_key.notice_link(notice.notice_no, person_no);
         reader.push(format!("/n/{}?k={key}", notice.notice_id));
     }
@@ -98,7 +109,11 @@ async fn visits(app: &App, asked: &[Asked], options: &Options) -> anyhow::Result
         ("progress of a notice", progress, console.clone()),
         ("outstanding, first page", first, console.clone()),
         ("outstanding, last page", last, console.clone()),
-        ("outstanding of the largest department", filtered, console.clone()),
+        (
+            "outstanding of the largest department",
+            filtered,
+            console.clone(),
+        ),
         ("people of a notice by name", searched, console.clone()),
         ("a person", person, console),
         ("what an employee owes", same("/my"), mine),
@@ -119,11 +134,15 @@ async fn visit(router: &Router, paths: &[String], cookie: &str) -> anyhow::Resul
 }
 
 async fn number(app: &App, sql: &'static str, about: i64) -> Result<i64, StoreError> {
-    app.db.read(move |tx| tx.read_one(sql, &[Value::Int(about)], |row| row.get(0))).await
+    app.db
+        .read(move |tx| tx.read_one(sql, &[Value::Int(about)], |row| row.get(0)))
+        .await
 }
 
 async fn text(app: &App, sql: &'static str, about: i64) -> Result<String, StoreError> {
-    app.db.read(move |tx| tx.read_one(sql, &[Value::Int(about)], |row| row.get(0))).await
+    app.db
+        .read(move |tx| tx.read_one(sql, &[Value::Int(about)], |row| row.get(0)))
+        .await
 }
 
 /// As an address carries it.

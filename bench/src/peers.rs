@@ -14,11 +14,13 @@ use tokio::process::Command;
 use crate::task::{Run, Running};
 
 fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("peers")
+        .join(name)
 }
 
 /// Builds the queue on SQLite; the program.
-pub async fn apalis() -> anyhow::Result<PathBuf> {
+pub(crate) async fn apalis() -> anyhow::Result<PathBuf> {
     let folder = folder("apalis");
     let status = Command::new("cargo")
         .args(["build", "--release", "--locked", "--quiet"])
@@ -31,7 +33,7 @@ pub async fn apalis() -> anyhow::Result<PathBuf> {
 }
 
 /// Installs the mail library; the program for node.
-pub async fn nodemailer() -> anyhow::Result<PathBuf> {
+pub(crate) async fn nodemailer() -> anyhow::Result<PathBuf> {
     let folder = folder("nodemailer");
     let status = Command::new("npm")
         .args(["ci", "--silent", "--no-audit", "--no-fund"])
@@ -39,37 +41,63 @@ pub async fn nodemailer() -> anyhow::Result<PathBuf> {
         .status()
         .await
         .context("npm is needed for the peer nodemailer")?;
-    anyhow::ensure!(status.success(), "the peer nodemailer could not be installed");
+    anyhow::ensure!(
+        status.success(),
+        "the peer nodemailer could not be installed"
+    );
     Ok(folder.join("send.mjs"))
 }
 
 /// Fills the queue, then measures how it posts `body` so often.
-pub async fn drain(program: &Path, database: &Path, url: &str, body: &Path, count: u64) -> anyhow::Result<Run> {
+pub(crate) async fn drain(
+    program: &Path,
+    database: &Path,
+    url: &str,
+    body: &Path,
+    count: u64,
+) -> anyhow::Result<Run> {
     drop(std::fs::remove_file(database));
     fill(program, database, count).await?;
     let mut command = Command::new(program);
-    command.args(["work", &count.to_string(), url]).arg(database).arg(body);
+    command
+        .args(["work", &count.to_string(), url])
+        .arg(database)
+        .arg(body);
     Running::of(command)?.result().await
 }
 
-pub async fn fill(program: &Path, database: &Path, count: u64) -> anyhow::Result<()> {
-    let status = Command::new(program).args(["fill", &count.to_string(), "-"]).arg(database).status().await?;
+pub(crate) async fn fill(program: &Path, database: &Path, count: u64) -> anyhow::Result<()> {
+    let status = Command::new(program)
+        .args(["fill", &count.to_string(), "-"])
+        .arg(database)
+        .status()
+        .await?;
     anyhow::ensure!(status.success(), "the peer's queue could not be filled");
     Ok(())
 }
 
 /// Works the queue without an end; every message has a key of its own.
-pub fn work(program: &Path, database: &Path, url: &str) -> anyhow::Result<Running> {
+pub(crate) fn work(program: &Path, database: &Path, url: &str) -> anyhow::Result<Running> {
     let mut command = Command::new(program);
     command.args(["work", "0", url]).arg(database);
     Running::of(command)
 }
 
-pub async fn mail(program: &Path, relay: SocketAddr, mail: &Path, count: u64, connections: u64) -> anyhow::Result<Run> {
+pub(crate) async fn mail(
+    program: &Path,
+    relay: SocketAddr,
+    mail: &Path,
+    count: u64,
+    connections: u64,
+) -> anyhow::Result<Run> {
     let mut command = Command::new("node");
     command
         .arg(program)
-        .args([relay.port().to_string(), count.to_string(), connections.to_string()])
+        .args([
+            relay.port().to_string(),
+            count.to_string(),
+            connections.to_string(),
+        ])
         .arg(mail);
     Running::of(command)?.result().await
 }

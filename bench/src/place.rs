@@ -1,26 +1,26 @@
 //! Where a measurement keeps its data: an SQLite file in a temporary folder, or a PostgreSQL schema. Gone when dropped.
 
 use tempfile::TempDir;
-use yuezhi_store::{Db, Scratch};
+use yuezhi_store::Scratch;
 
 use crate::options::Options;
 
 /// The databases of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
 
 impl Engine {
     /// PostgreSQL only where one was named.
-    pub fn of(options: &Options) -> Vec<Self> {
+    pub(crate) fn of(options: &Options) -> Vec<Self> {
         let mut engines = vec![Self::Sqlite];
         engines.extend(options.postgres.is_some().then_some(Self::Postgres));
         engines
     }
 
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
             Self::Postgres => "PostgreSQL",
@@ -30,14 +30,14 @@ impl Engine {
 
 /// A database of its own.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     // Dropped before the folder it lies in.
     scratch: Scratch,
     pub folder: TempDir,
 }
 
 impl Place {
-    pub fn new(engine: Engine, options: &Options) -> anyhow::Result<Self> {
+    pub(crate) fn new(engine: Engine, options: &Options) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let url = options.postgres.clone().unwrap_or_default();
         let scratch = match engine {
@@ -51,12 +51,7 @@ impl Place {
     }
 
     /// As the configuration's `database.url` wants it.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         self.scratch.config().url.clone()
-    }
-
-    pub async fn open(&self) -> anyhow::Result<Db> {
-        let config = self.scratch.config().clone();
-        Ok(tokio::task::spawn_blocking(move || Db::open(&config)).await??)
     }
 }

@@ -9,7 +9,7 @@ use crate::{
 
 /// One measure: a table and what has to be known to read it.
 #[derive(Debug)]
-pub struct Section {
+pub(crate) struct Section {
     title: String,
     command: String,
     head: Vec<&'static str>,
@@ -18,7 +18,12 @@ pub struct Section {
 }
 
 impl Section {
-    pub fn new(measure: Measure, options: &Options, title: &str, head: &[&'static str]) -> Self {
+    pub(crate) fn new(
+        measure: Measure,
+        options: &Options,
+        title: &str,
+        head: &[&'static str],
+    ) -> Self {
         Self {
             title: format!("{} — {title}", measure.to_string().to_uppercase()),
             command: options.command(measure),
@@ -28,11 +33,11 @@ impl Section {
         }
     }
 
-    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(cells.into());
     }
 
-    pub fn note(&mut self, text: impl Into<String>) {
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
 }
@@ -55,13 +60,13 @@ impl fmt::Display for Section {
 
 /// All sections of a run.
 #[derive(Debug)]
-pub struct Report {
+pub(crate) struct Report {
     head: String,
     sections: Vec<Section>,
 }
 
 impl Report {
-    pub fn new(options: &Options) -> anyhow::Result<Self> {
+    pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
         anyhow::ensure!(
             Path::new("/proc/self/stat").exists(),
             "this program reads processor time and memory from /proc, which this system does not have"
@@ -82,11 +87,11 @@ impl Report {
         })
     }
 
-    pub fn add(&mut self, section: Section) {
+    pub(crate) fn add(&mut self, section: Section) {
         self.sections.push(section);
     }
 
-    pub fn write(&self, file: Option<&Path>) -> anyhow::Result<()> {
+    pub(crate) fn write(&self, file: Option<&Path>) -> anyhow::Result<()> {
         let Some(file) = file else { return Ok(()) };
         let sections: Vec<String> = self.sections.iter().map(ToString::to_string).collect();
         fs::write(file, format!("{}\n\n{}", self.head, sections.join("\n")))?;

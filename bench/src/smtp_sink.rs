@@ -24,7 +24,7 @@ const END: &[u8] = b"\r\n.\r\n";
 
 /// Runs until dropped.
 #[derive(Debug)]
-pub struct SmtpSink {
+pub(crate) struct SmtpSink {
     pub address: SocketAddr,
     seen: Arc<Seen>,
     stop: Option<oneshot::Sender<()>>,
@@ -38,23 +38,28 @@ struct Seen {
 }
 
 impl SmtpSink {
-    pub fn start() -> anyhow::Result<Self> {
+    pub(crate) fn start() -> anyhow::Result<Self> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let seen = Arc::new(Seen::default());
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&seen);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let thread = std::thread::Builder::new().name("smtp-sink".to_owned()).spawn(move || {
-            runtime.block_on(async move {
-                let listener = TcpListener::from_std(listener).expect("a listener that does not block");
-                tokio::select! {
-                    () = accept(listener, &shared) => {}
-                    _ = stopped => {}
-                }
-            });
-        })?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let thread = std::thread::Builder::new()
+            .name("smtp-sink".to_owned())
+            .spawn(move || {
+                runtime.block_on(async move {
+                    let listener =
+                        TcpListener::from_std(listener).expect("a listener that does not block");
+                    tokio::select! {
+                        () = accept(listener, &shared) => {}
+                        _ = stopped => {}
+                    }
+                });
+            })?;
         Ok(Self {
             address,
             seen,
@@ -64,13 +69,17 @@ impl SmtpSink {
     }
 
     /// Mails so far.
-    pub fn taken(&self) -> u64 {
+    pub(crate) fn taken(&self) -> u64 {
         self.seen.taken.load(Relaxed)
     }
 
     /// The first mail, without its end.
-    pub fn sample(&self) -> Vec<u8> {
-        self.seen.sample.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn sample(&self) -> Vec<u8> {
+        self.seen
+            .sample
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

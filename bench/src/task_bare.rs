@@ -22,7 +22,12 @@ use tokio::{net::TcpStream, task::JoinSet};
 use crate::task::{Meter, Run};
 
 /// reqwest with the settings that the product's client has.
-pub async fn http(url: &str, body: &Path, count: u64, in_flight: u64) -> anyhow::Result<Run> {
+pub(crate) async fn http(
+    url: &str,
+    body: &Path,
+    count: u64,
+    in_flight: u64,
+) -> anyhow::Result<Run> {
     let client = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(15))
@@ -38,7 +43,8 @@ pub async fn http(url: &str, body: &Path, count: u64, in_flight: u64) -> anyhow:
     let meter = Meter::start()?;
     let mut senders = JoinSet::new();
     for _ in 0..in_flight {
-        let (client, url, body, left) = (client.clone(), url.clone(), body.clone(), Arc::clone(&left));
+        let (client, url, body, left) =
+            (client.clone(), url.clone(), body.clone(), Arc::clone(&left));
         senders.spawn(async move {
             while take_one(&left) {
                 let answer = client
@@ -59,7 +65,12 @@ pub async fn http(url: &str, body: &Path, count: u64, in_flight: u64) -> anyhow:
 }
 
 /// lettre over connections without Nagle's delay.
-pub async fn mail(relay: SocketAddr, mail: &Path, count: u64, connections: u64) -> anyhow::Result<Run> {
+pub(crate) async fn mail(
+    relay: SocketAddr,
+    mail: &Path,
+    count: u64,
+    connections: u64,
+) -> anyhow::Result<Run> {
     let mail = Bytes::from(std::fs::read(mail)?);
     let envelope = Envelope::new(
         Some("policy@lanchuan.example".parse::<Address>()?),
@@ -74,7 +85,8 @@ pub async fn mail(relay: SocketAddr, mail: &Path, count: u64, connections: u64) 
             let stream = TcpStream::connect(relay).await?;
             stream.set_nodelay(true)?;
             let hello = ClientId::Domain("lanchuan.example".to_owned());
-            let mut smtp = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await?;
+            let mut smtp =
+                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await?;
             while take_one(&left) {
                 smtp.send(&envelope, &mail).await?;
             }
@@ -87,7 +99,8 @@ pub async fn mail(relay: SocketAddr, mail: &Path, count: u64, connections: u64) 
 }
 
 fn take_one(left: &AtomicU64) -> bool {
-    left.try_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
+    left.try_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+        .is_ok()
 }
 
 async fn join(mut senders: JoinSet<anyhow::Result<()>>) -> anyhow::Result<()> {

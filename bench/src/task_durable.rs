@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{io::AsyncReadExt as _, net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, task::JoinSet};
 use yuezhi_domain::{Language, ReceiptSource};
 use yuezhi_server::{
     actions::confirm_reading::{self, Confirmation},
@@ -29,7 +29,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// The dispatcher as the worker loop drives it, until the ledger says that all is done.
-pub async fn dispatch(database: &str, connections: &Connections) -> anyhow::Result<Run> {
+pub(crate) async fn dispatch(database: &str, connections: &Connections) -> anyhow::Result<Run> {
     let app = installation::start(database, connections).await?;
     let sent_before = ledger::count_sent(&app.db).await?;
     let meter = Meter::start()?;
@@ -66,7 +66,7 @@ pub async fn dispatch(database: &str, connections: &Connections) -> anyhow::Resu
 }
 
 /// The router behind a listener; prints the address, ends when standard input does. The figures count from then on.
-pub async fn serve(database: &str) -> anyhow::Result<Run> {
+pub(crate) async fn serve(database: &str) -> anyhow::Result<Run> {
     let app = installation::start(database, &Connections::default()).await?;
     let router = http::router(app.clone()).map_err(said)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -76,18 +76,24 @@ pub async fn serve(database: &str) -> anyhow::Result<Run> {
     let server = tokio::spawn(async move { axum::serve(listener, service).await });
     println!("{address}");
     let meter = Meter::start()?;
-    let mut rest = Vec::new();
-    tokio::io::stdin().read_to_end(&mut rest).await?;
+    tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()))
+        .await??;
     server.abort();
     meter.finish(app.db.stats().writes)
 }
 
 /// The confirming action without HTTP: the store's own limit.
-pub async fn confirm(database: &str, asked: &Asked, after: i64, up_to: i64, at_once: usize) -> anyhow::Result<Run> {
+pub(crate) async fn confirm(
+    database: &str,
+    asked: &Asked,
+    after: i64,
+    up_to: i64,
+    at_once: usize,
+) -> anyhow::Result<Run> {
     let app = installation::start(database, &Connections::default()).await?;
     let next = Arc::new(AtomicI64::new(after));
     let meter = Meter::start()?;
-    let mut askers = JoinSet::new();
+    let mut askers: JoinSet<anyhow::Result<()>> = JoinSet::new();
     for _ in 0..at_once {
         let (app, asked, next) = (app.clone(), asked.clone(), Arc::clone(&next));
         askers.spawn(async move {
@@ -107,7 +113,7 @@ pub async fn confirm(database: &str, asked: &Asked, after: i64, up_to: i64, at_o
 }
 
 /// One confirmation through the action.
-pub async fn confirm_one(app: &App, asked: &Asked, person_no: i64) -> anyhow::Result<()> {
+pub(crate) async fn confirm_one(app: &App, asked: &Asked, person_no: i64) -> anyhow::Result<()> {
     let confirmation = Confirmation {
         notice_no: asked.notice_no,
         person_no,
@@ -117,6 +123,8 @@ pub async fn confirm_one(app: &App, asked: &Asked, person_no: i64) -> anyhow::Re
         consent_hash: asked.consent_hash.clone(),
         detail: "{\"by\":\"personal_link\",\"device\":\"phone\"}".to_owned(),
     };
-    confirm_reading::confirm(app, confirmation).await.map_err(said)?;
+    confirm_reading::confirm(app, confirmation)
+        .await
+        .map_err(said)?;
     Ok(())
 }

@@ -15,6 +15,9 @@ fn every_measure_runs_and_prints_its_table() {
         String::from_utf8_lossy(&output.stderr)
     );
     for measure in ["P1", "P2", "P3", "P4", "P5", "P7", "P8", "P12"] {
-        assert!(text.contains(&format!("### {measure} — ")), "{measure} is missing in\n{text}");
+        assert!(
+            text.contains(&format!("### {measure} — ")),
+            "{measure} is missing in\n{text}"
+        );
     }
 }
