@@ -15,7 +15,7 @@ use std::{
 use anyhow::Context as _;
 use apalis::prelude::*;
 use apalis_sqlite::{Config, SqliteConnectOptions, SqlitePool, SqliteStorage};
-use futures::{StreamExt as _, stream};
+use futures::stream;
 
 const QUEUE: &str = "bench";
 const BATCH: usize = 500;
