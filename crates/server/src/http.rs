@@ -62,6 +62,8 @@ pub fn router(app: App) -> Result<Router, ActionError> {
         .layer(security_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(security_header(header::REFERRER_POLICY, "same-origin"))
         .layer(security_header(header::X_FRAME_OPTIONS, "DENY"))
+        // Pages are somebody's own; what may be kept says so itself.
+        .layer(security_header(header::CACHE_CONTROL, "private, no-cache"))
         .layer(csrf);
     Ok(live
         .merge(ordinary)

@@ -22,8 +22,8 @@ use crate::{
     texts::{Language, Texts},
 };
 
-/// More notices than this in one digest would be cut by the platform or read by nobody.
-pub const DIGEST_ITEMS: usize = 10;
+/// More notices than this in one digest might exceed the 20,000 bytes that DingTalk takes.
+pub const DIGEST_ITEMS: usize = 25;
 /// A summary is one line on a phone; the page shows all of it.
 const LEAD_CHARS: usize = 160;
 
@@ -293,9 +293,16 @@ const fn weekday(day: Weekday) -> char {
     }
 }
 
-/// On one line, at most `limit` characters.
+/// On one line, at most `limit` characters. Lines of Chinese are joined without a space.
 fn one_line(text: &str, limit: usize) -> String {
-    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut flat = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        let spaced = |letter: Option<char>| letter.is_some_and(|letter| letter < '\u{2e80}');
+        if spaced(flat.chars().next_back()) || (!flat.is_empty() && spaced(word.chars().next())) {
+            flat.push(' ');
+        }
+        flat.push_str(word);
+    }
     if flat.chars().count() <= limit {
         return flat;
     }

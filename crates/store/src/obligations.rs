@@ -23,18 +23,18 @@ const GET: &str = "SELECT notice_no, person_no, department_no, state, due_at, op
      reminded_at FROM obligations WHERE notice_no = ?1 AND person_no = ?2";
 const MARK_OPENED: &str = "UPDATE obligations SET opened_at = ?3 WHERE notice_no = ?1 AND person_no = ?2 \
      AND opened_at IS NULL RETURNING department_no";
-const STANDING: &str =
-    "SELECT state, department_no FROM obligations WHERE notice_no = ?1 AND person_no = ?2";
+const STANDING: &str = "SELECT state FROM obligations WHERE notice_no = ?1 AND person_no = ?2";
 const MOVE_ON: &str = "UPDATE obligations SET state = ?4, acted_at = ?5, reason = ?6 \
-     WHERE notice_no = ?1 AND person_no = ?2 AND state = ?3";
+     WHERE notice_no = ?1 AND person_no = ?2 AND state = ?3 RETURNING department_no";
 const COUNT_OUTSTANDING: &str =
     "SELECT COALESCE(CAST(SUM(pending) AS BIGINT), 0) FROM progress WHERE notice_no = ?1";
 const COUNT_AMONG: &str = "SELECT count(*) FROM obligations WHERE notice_no = ?1 AND state = 'pending' \
      AND person_no IN {ids ?2}";
 const COUNT_OVERDUE: &str =
     "SELECT count(*) FROM obligations WHERE notice_no = ?1 AND state = 'pending' AND due_at < ?2";
+// Locked, because a confirmation between this look and the update would be counted in both departments.
 const PENDING_OF_PERSON: &str = "SELECT notice_no, department_no, opened_at FROM obligations \
-     WHERE person_no = ?1 AND state = 'pending' ORDER BY notice_no";
+     WHERE person_no = ?1 AND state = 'pending' ORDER BY notice_no {for_update}";
 const MOVE_DEPARTMENT: &str =
     "UPDATE obligations SET department_no = ?2 WHERE person_no = ?1 AND state = 'pending'";
 
@@ -110,18 +110,18 @@ pub fn transition(
     let acted_at = (to != ObligationState::Pending).then_some(at);
     // On PostgreSQL another transaction may change the row between the look and the update; then look again.
     for _ in 0..3 {
-        let standing = tx.read_opt(STANDING, p![notice_no, person_no], |row| {
-            Ok((row.get::<ObligationState>(0)?, row.get::<i64>(1)?))
-        })?;
-        let Some((state, department_no)) = standing.filter(|(state, _)| from.contains(state))
-        else {
+        let standing: Option<ObligationState> =
+            tx.read_opt(STANDING, p![notice_no, person_no], |row| row.get(0))?;
+        let Some(state) = standing.filter(|state| from.contains(state)) else {
             return Ok(false);
         };
-        if tx.exec(
+        // The department comes from the update: the person may have changed it since the look.
+        let moved: Option<i64> = tx.read_opt(
             MOVE_ON,
             p![notice_no, person_no, state, to, acted_at, reason],
-        )? == 1
-        {
+            |row| row.get(0),
+        )?;
+        if let Some(department_no) = moved {
             let mut delta = Delta::default();
             delta.moved(notice_no, department_no, state, to);
             delta.apply(tx)?;

@@ -19,6 +19,7 @@ macro_rules! select {
 }
 
 const OF_NOTICE: &str = select!("WHERE notice_no = ?1 AND no > ?2 ORDER BY no LIMIT ?3");
+const LATEST_OF_NOTICE: &str = select!("WHERE notice_no = ?1 ORDER BY no DESC LIMIT ?2");
 const OF_OBLIGATION: &str = select!("WHERE person_no = ?2 AND notice_no = ?1 ORDER BY no");
 const BY_ID: &str = select!("WHERE id = ?1");
 const INSERT: &str = "INSERT INTO receipts (id, notice_no, person_no, version_no, kind, source, at, language, text_hash, \
@@ -130,6 +131,11 @@ pub fn of_notice(
     limit: usize,
 ) -> Result<Vec<Receipt>, StoreError> {
     tx.read(OF_NOTICE, p![notice_no, after_no, limit], receipt)
+}
+
+/// Newest first.
+pub fn latest_of_notice(tx: &mut Tx<'_>, notice_no: i64, limit: usize) -> Result<Vec<Receipt>, StoreError> {
+    tx.read(LATEST_OF_NOTICE, p![notice_no, limit], receipt)
 }
 
 pub fn of_obligation(

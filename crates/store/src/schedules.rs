@@ -34,8 +34,7 @@ const UPDATE: &str = "UPDATE schedules SET name = ?2, rule = ?3, time_zone = ?4,
      next_at = ?8, updated_at = ?9 WHERE no = ?1";
 const SET_PAUSED: &str = "UPDATE schedules SET state = ?2, next_at = ?3, skip_next = ?4, updated_at = ?5 WHERE no = ?1 AND state <> ?2";
 const SET_SKIP: &str = "UPDATE schedules SET skip_next = ?2, updated_at = ?3 WHERE no = ?1";
-const SET_NEXT: &str =
-    "UPDATE schedules SET next_at = ?3 WHERE no = ?1 AND next_at IS NOT DISTINCT FROM ?2";
+const SET_NEXT: &str = "UPDATE schedules SET next_at = ?3 WHERE no = ?1 AND state = 'active' AND next_at IS NOT DISTINCT FROM ?2";
 const DELETE: &str = "DELETE FROM schedules WHERE no = ?1";
 const NEXT: &str = "SELECT min(next_at) FROM schedules WHERE state = 'active'";
 
@@ -156,7 +155,7 @@ pub fn due(tx: &mut Tx<'_>, now: UnixMillis, limit: usize) -> Result<Vec<Schedul
     tx.read(DUE, p![now, limit], schedule)
 }
 
-/// Moves the next time on; false when another node did, or somebody changed the schedule.
+/// Moves the next time on; false when another node did, or somebody changed or paused the schedule.
 pub fn set_next(
     tx: &mut Tx<'_>,
     no: i64,

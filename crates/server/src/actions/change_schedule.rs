@@ -296,8 +296,15 @@ pub async fn fire_due(app: &App) -> Result<Option<UnixMillis>, ActionError> {
         .db
         .read(move |tx| Ok::<_, ActionError>(schedules::due(tx, now, AT_ONCE)?))
         .await?;
+    let mut failed = None;
     for row in due {
-        fire(app, row, now).await?;
+        // One schedule that cannot fire must not keep the others waiting.
+        if let Err(error) = fire(app, row, now).await {
+            failed = Some(error);
+        }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     app.db
         .read(|tx| Ok::<_, ActionError>(schedules::next_at_min(tx)?))

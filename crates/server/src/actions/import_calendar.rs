@@ -33,6 +33,16 @@ fn stored_files(stored: Option<&str>) -> Result<Vec<CalendarFile>, ActionError> 
     })
 }
 
+/// Brings what another node imported into this one.
+pub async fn reload(app: &App) -> Result<(), ActionError> {
+    let stored = app
+        .db
+        .read(|tx| Ok::<_, ActionError>(settings::get(tx, CALENDAR_SETTING)?))
+        .await?;
+    app.replace_calendar(load(stored.as_deref())?);
+    Ok(())
+}
+
 /// Takes in a calendar file: an official year (JSON), company days (JSON), or iCalendar.
 pub async fn import(app: &App, actor: Actor, text: &str) -> Result<Imported, ActionError> {
     let file: CalendarFile = text

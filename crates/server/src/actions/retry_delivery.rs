@@ -57,11 +57,13 @@ pub async fn retry_lane(app: &App, actor: Actor, lane: &str) -> Result<u64, Acti
 /// Opens a lane that stopped for a misconfiguration or is held.
 pub async fn resume_lane(app: &App, actor: Actor, lane: &str) -> Result<(), ActionError> {
     let (now, lane) = (app.now(), lane.to_owned());
+    let known = known_lanes(app);
     app.db
         .write(move |tx| {
             if !lanes::resume(tx, &lane, now)? {
                 return Err(Refusal::not_found("lane_unknown")
                     .with("lane", &lane)
+                    .with("known", &known)
                     .into());
             }
             audit::append(
@@ -77,4 +79,14 @@ pub async fn resume_lane(app: &App, actor: Actor, lane: &str) -> Result<(), Acti
         .await?;
     app.wake();
     Ok(())
+}
+
+/// For a refusal that names what there is.
+pub(super) fn known_lanes(app: &App) -> String {
+    let lanes: Vec<String> = app
+        .channels()
+        .lanes()
+        .map(|channel| channel.lane().to_owned())
+        .collect();
+    lanes.join(", ")
 }

@@ -113,7 +113,7 @@ pub async fn send_test(app: &App, actor: &Actor, lane: &str) -> Result<(), Actio
     let channel = app.channels().get(lane).cloned().ok_or_else(|| {
         Refusal::not_found("lane_unknown")
             .with("lane", lane)
-            .with("known", "")
+            .with("known", super::retry_delivery::known_lanes(app))
     })?;
     let post = messages::test_message(app, &actor.to_string(), app.now());
     match channel.send(&post).await.why() {

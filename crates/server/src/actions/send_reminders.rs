@@ -54,6 +54,10 @@ pub async fn remind(app: &App, request: RemindRequest) -> Result<Reminded, Actio
             if notice.state != NoticeState::Open || notice.requirement == Requirement::Inform {
                 return Err(Refusal::conflict("notice_not_remindable").into());
             }
+            // Takes the notice's row: on PostgreSQL two clicks at once stand in line here, and the second sees the first.
+            if !notices::set_state(tx, notice.no, NoticeState::Open, NoticeState::Open, now, None)? {
+                return Err(Refusal::conflict("notice_not_remindable").into());
+            }
             refuse_if_just_done(tx, &notice, now)?;
             let occurrence = Occurrence { id, step: CLICK, planned_at: now, actor: request.actor.to_string() };
             let reminded = send(tx, &notice, &occurrence, &personal, &request.person_nos, now)?;
@@ -185,7 +189,10 @@ fn send(
             });
         }
     }
-    obligations::mark_reminded(tx, notice.no, only, now)?;
+    // Nobody was reminded by what no channel carries.
+    if planned.iter().any(|delivery| delivery.messages > 0) {
+        obligations::mark_reminded(tx, notice.no, only, now)?;
+    }
     Ok(Reminded {
         outstanding,
         deliveries: planned,
@@ -196,6 +203,7 @@ fn send(
 pub async fn fire_due(app: &App) -> Result<Option<UnixMillis>, ActionError> {
     const AT_ONCE: usize = 100;
     let now = app.now();
+    let mut failed = None;
     loop {
         let due = app
             .db
@@ -203,15 +211,22 @@ pub async fn fire_due(app: &App) -> Result<Option<UnixMillis>, ActionError> {
             .await?;
         let more = due.len() == AT_ONCE;
         for notice in due {
-            let fired = fire(app, &notice, now).await?;
-            if fired {
-                app.wake();
-                app.announce(notice.no);
+            // One notice that cannot be decided must not keep the others waiting.
+            match fire(app, &notice, now).await {
+                Ok(true) => {
+                    app.wake();
+                    app.announce(notice.no);
+                }
+                Ok(false) => {}
+                Err(error) => failed = Some(error),
             }
         }
-        if !more {
+        if !more || failed.is_some() {
             break;
         }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     app.db
         .read(|tx| Ok::<_, ActionError>(notices::next_reminder_at_min(tx)?))
@@ -272,7 +287,19 @@ async fn fire(app: &App, notice: &Notice, now: UnixMillis) -> Result<bool, Actio
         .await
 }
 
+/// How soon a notice that is still being filled in is looked at again.
+const EXPANDING_FOR: Duration = Duration::from_secs(60);
+
 fn sweep(app: &App, notice: &Notice, now: UnixMillis) -> Sweep {
+    if notice.state == NoticeState::Expanding {
+        // Nothing is decided before everybody has their obligation; the plan keeps its place.
+        return Sweep {
+            fire: None,
+            skipped: Vec::new(),
+            decided_until: notice.planned_until,
+            next_at: Some(now.plus(EXPANDING_FOR)),
+        };
+    }
     let open = notice.state == NoticeState::Open;
     // A plan was checked when it was stored; one that no longer reads (an older release) reminds nobody and is shown.
     let plan = notice.plan.parse::<ReminderPlan>().unwrap_or_default();

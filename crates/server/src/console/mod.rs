@@ -1,13 +1,144 @@
-//! Pages for publishers and administrators.
+//! Pages for publishers and administrators, one file per page.
+//!
+//! A handler parses, authorises and renders; what decides is an action, what is read comes from the store in one
+//! transaction per page. Invariant: every page works without script, and no page is shown to anybody but a signed-in
+//! account (sign-in and set-up aside). Weakness: there is one kind of account; whoever is in may do everything.
 
-use axum::Router;
+mod audit;
+mod connections;
+mod deliveries;
+mod frame;
+mod import;
+mod live;
+mod notice;
+mod notices;
+mod overview;
+mod people;
+mod policies;
+mod policy;
+mod publish;
+mod schedules;
+mod session;
+mod settings;
+mod sign_in;
+mod sources;
+mod ui;
+mod versions;
+mod words;
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
 
 use crate::app::App;
 
+pub use session::{COOKIE, Flash, PageError, SignedIn, local_path, sign_in_response, with_session};
+pub use ui::{Markup, Teller, icon, mark};
+
+/// Every page, with refusals and failures shown as pages of their own.
 pub fn routes() -> Router<App> {
     Router::new()
+        .route("/console", get(overview::show))
+        .route("/console/overview/notices", get(overview::open_notices))
+        .merge(doors())
+        .merge(notice_routes())
+        .merge(policy_routes())
+        .merge(administration())
+        .merge(crate::demo::pages::routes())
+        .layer(middleware::map_response(session::with_errors_as_pages))
 }
 
+/// Streams that stay open; no time limit and no compression may lie over them.
 pub fn live_routes() -> Router<App> {
     Router::new()
+        .route("/console/live", get(live::stream))
+        .layer(middleware::map_response(session::with_errors_as_pages))
+}
+
+fn doors() -> Router<App> {
+    Router::new()
+        .route("/console/sign-in", get(sign_in::form).post(sign_in::submit))
+        .route(
+            "/console/setup",
+            get(sign_in::set_up_form).post(sign_in::set_up),
+        )
+        .route("/console/sign-out", post(sign_in::sign_out))
+        .route("/console/language", post(sign_in::language))
+}
+
+fn notice_routes() -> Router<App> {
+    Router::new()
+        .route("/console/notices", get(notices::list))
+        .route("/console/notices/{id}", get(notice::show))
+        .route("/console/notices/{id}/figures", get(notice::figures))
+        .route(
+            "/console/notices/{id}/outstanding.csv",
+            get(notice::outstanding_csv),
+        )
+        .route(
+            "/console/notices/{id}/reminders",
+            get(notice::remind_preview).post(notice::remind),
+        )
+        .route("/console/notices/{id}/cancellation", post(notice::cancel))
+        .route("/console/deliveries", get(deliveries::list))
+        .route("/console/deliveries/{no}/retry", post(deliveries::retry))
+        .route("/console/lanes/retry", post(deliveries::retry_lane))
+        .route("/console/lanes/resume", post(deliveries::resume_lane))
+}
+
+fn policy_routes() -> Router<App> {
+    Router::new()
+        .route("/console/publish", get(publish::form).post(publish::submit))
+        .route("/console/publish/audience", post(publish::audience))
+        .route("/console/policies", get(policies::list))
+        .route("/console/policies/{slug}", get(policy::show))
+        .route("/console/policies/{slug}/changes", get(versions::changes))
+        .route(
+            "/console/policies/{slug}/versions/{number}",
+            get(versions::text),
+        )
+        .route(
+            "/console/policies/{slug}/versions/{number}/files/{file}",
+            get(versions::file),
+        )
+}
+
+fn administration() -> Router<App> {
+    Router::new()
+        .route("/console/schedules", get(schedules::list))
+        .route(
+            "/console/schedules/new",
+            get(schedules::new_form).post(schedules::create),
+        )
+        .route("/console/schedules/preview", post(schedules::preview))
+        .route(
+            "/console/schedules/{id}",
+            get(schedules::edit_form).post(schedules::update),
+        )
+        .route("/console/schedules/{id}/{act}", post(schedules::act))
+        .route("/console/people", get(people::list))
+        .route(
+            "/console/people/import",
+            get(import::form).post(import::submit),
+        )
+        .route("/console/people/sample.csv", get(import::sample))
+        .route("/console/people/{id}", get(people::show))
+        .route("/console/connections", get(connections::show))
+        .route("/console/connections/robots", post(connections::save))
+        .route("/console/connections/remove", post(connections::remove))
+        .route("/console/connections/test", post(connections::test))
+        .route("/console/settings", get(settings::show))
+        .route("/console/settings/password", post(settings::password))
+        .route("/console/settings/tokens", post(settings::create_token))
+        .route(
+            "/console/settings/tokens/{id}/revocation",
+            post(settings::revoke_token),
+        )
+        .route(
+            "/console/settings/calendar",
+            post(settings::import_calendar),
+        )
+        .route("/console/audit", get(audit::list))
+        .route("/console/sources", get(sources::list))
 }

@@ -48,9 +48,10 @@ async fn confirmed(
 ) -> Result<Response, ActionError> {
     let (notice_id, notice_no) = find(app, notice).await?;
     let key = form.k.as_deref().filter(|k| !k.is_empty());
-    let who = who::reader_of_notice(app, headers, notice_no, key)
-        .await?
-        .ok_or_else(|| Refusal::new(RefusalKind::SignInNeeded, "sign_in_needed"))?;
+    let Some(who) = who::reader_of_notice(app, headers, notice_no, key).await? else {
+        // Signed out while reading: back to the text after signing in again.
+        return Ok(who::to_sign_in(&format!("/n/{notice_id}")));
+    };
     let confirmation = confirm_reading::Confirmation {
         notice_no,
         person_no: who.person.no,
@@ -61,7 +62,11 @@ async fn confirmed(
         detail: who.detail(headers),
     };
     confirm_reading::confirm(app, confirmation).await?;
-    let key = key.map(|k| format!("&k={k}")).unwrap_or_default();
+    let key = who
+        .key
+        .as_deref()
+        .map(|k| format!("&k={}", k.trim()))
+        .unwrap_or_default();
     Ok(Redirect::to(&format!("/n/{notice_id}?done=1{key}")).into_response())
 }
 

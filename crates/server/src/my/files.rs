@@ -156,7 +156,15 @@ pub async fn of_policy(
         })
         .await;
     match file {
-        Ok(file) => file.into_response(),
+        Ok(file) => {
+            let mut response = file.into_response();
+            // The address stays the same when a newer version comes.
+            response.headers_mut().insert(
+                header::CACHE_CONTROL,
+                HeaderValue::from_static("private, no-cache"),
+            );
+            response
+        }
         Err(error) => pages::error_page(me.texts, &error),
     }
 }

@@ -166,7 +166,7 @@ pub async fn policies(State(app): State<App>, me: Me) -> Response {
     };
     let mut rows: Vec<_> = rows
         .into_iter()
-        .filter(|row| row.version_label.is_some())
+        .filter(|row| row.version_label.is_some() && row.repealed_at.is_none())
         .collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.published_at));
     let items = rows.into_iter().map(|row| Item {

@@ -16,10 +16,14 @@ pub use view::Comparisons;
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     routing::{get, post},
 };
 
 use crate::app::App;
+
+/// Forms here are a few fields; whoever posts need not be signed in.
+const LARGEST_FORM: usize = 64 * 1024;
 
 pub fn routes() -> Router<App> {
     Router::new()
@@ -43,4 +47,5 @@ pub fn routes() -> Router<App> {
         .route("/my/sign-out", post(sign_in::sign_out))
         .route("/p/{slug}", get(list::policy))
         .route("/p/{slug}/files/{name}", get(files::of_policy))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }

@@ -225,7 +225,7 @@ async fn build(
     loaded: Loaded,
 ) -> Result<ReadPage, ActionError> {
     let now = app.now();
-    let changes = changes(app, texts, &loaded).await?;
+    let changes = changes(app, texts, &loaded).await;
     let standing = standing(app, &loaded, query);
     let document: yuezhi_documents::Document =
         serde_json::from_slice(&loaded.document).map_err(ActionError::internal)?;
@@ -307,11 +307,13 @@ fn standing(app: &App, loaded: &Loaded, query: &ReadQuery) -> Standing {
     }
 }
 
-async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Result<Option<Changes>, ActionError> {
-    let Some((before, confirmed)) = &loaded.before else {
-        return Ok(None);
-    };
-    let comparison = view::comparison(app, before, &loaded.version, texts.language).await?;
+/// Missing where there is nothing to compare with, and where comparing fails: the text must stay readable.
+async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Option<Changes> {
+    let (before, confirmed) = loaded.before.as_ref()?;
+    let comparison = view::comparison(app, before, &loaded.version, texts.language)
+        .await
+        .inspect_err(|error| tracing::error!(version = %loaded.version.id, %error, "versions cannot be compared"))
+        .ok()?;
     let key = if *confirmed {
         "my.since_confirmed"
     } else {
@@ -332,11 +334,11 @@ async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Result<Option<Chan
         .filter(|(_, n)| *n > 0)
         .map(|(key, n)| texts.count(key, *n as i64))
         .collect();
-    Ok(Some(Changes {
+    Some(Changes {
         since: texts.with(key, "label", &before.label),
         html: comparison.html,
         counts: told.join(texts.get("my.count_join")),
-    }))
+    })
 }
 
 /// `还剩 4 个工作日`, `逾期 2 个工作日`.
@@ -349,13 +351,24 @@ fn due_note(
     let day = |at: yuezhi_domain::UnixMillis| at.in_zone(app.time_zone.zone()).date();
     let (today, due_day) = (day(now), day(due));
     let calendar = app.calendar();
-    if due < now {
-        let late = calendar.workdays_between(due_day, today);
-        return texts.count("my.late_workdays", late as i64);
+    if today == due_day && due >= now {
+        return texts.get("my.due_today").to_owned();
     }
-    match calendar.workdays_between(today, due_day) {
-        0 => texts.get("my.due_today").to_owned(),
-        left => texts.count("my.left_workdays", left as i64),
+    let (key, workdays) = if due < now {
+        (
+            "my.late_workdays",
+            calendar.workdays_between(due_day, today),
+        )
+    } else {
+        (
+            "my.left_workdays",
+            calendar.workdays_between(today, due_day),
+        )
+    };
+    // Within a weekend, or late by hours: the date above says it better.
+    match workdays {
+        0 => String::new(),
+        n => texts.count(key, n as i64),
     }
 }
 

@@ -88,9 +88,16 @@ pub async fn reader_of_notice(
         .filter(|(notice, _)| *notice == notice_no)
         .map(|(_, person_no)| person_no);
     if let Some(person_no) = by_link {
+        let oldest = app.now().minus(crate::app::LINK_LIFETIME);
         let person = app
             .db
-            .read(move |tx| Ok::<_, ActionError>(yuezhi_store::people::get(tx, person_no)?))
+            .read(move |tx| {
+                let notice = yuezhi_store::notices::get(tx, notice_no)?;
+                if notice.is_none_or(|notice| notice.issued_at < oldest) {
+                    return Ok::<_, ActionError>(None);
+                }
+                Ok(yuezhi_store::people::get(tx, person_no)?)
+            })
             .await?;
         if let Some(person) = person.filter(Person::is_active) {
             return Ok(Some(ReaderOfNotice {

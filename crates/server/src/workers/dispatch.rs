@@ -232,3 +232,6 @@ impl Drop for AtWork {
         self.app.lanes_at_work.end(self.channel.lane());
     }
 }
+
+#[cfg(test)]
+mod tests;

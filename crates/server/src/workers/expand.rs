@@ -2,10 +2,11 @@
 //!
 //! The publishing transaction leaves such a notice in state `expanding` with the people numbered so far. Invariant:
 //! a chunk writes its rows and the new position together; repeated, it adds nothing. Each chunk holds the writer for
-//! a few tens of milliseconds, so that confirmations go on meanwhile.
+//! a few tens of milliseconds, so that confirmations go on meanwhile. Weakness: after a minor change the last chunk also
+//! carries all confirmations and writes all personal deliveries, which takes longer.
 
-use yuezhi_domain::{NoticeState, Requirement};
-use yuezhi_store::{deliveries, notices, obligations, receipts};
+use yuezhi_domain::{ChangeKind, DeliveryKind, NoticeState, Requirement, UnixMillis};
+use yuezhi_store::{Tx, deliveries, notices, obligations, receipts, versions};
 
 use super::Next;
 use crate::{actions::ActionError, app::App, fan_out::Expansion};
@@ -33,12 +34,15 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
     app.db
         .write(move |tx| {
             let resolved = notices::resolved_audience(tx, notice.no)?.unwrap_or_default();
+            let carries = carries_forward(tx, &notice)?;
+            // Where confirmations are carried, nobody is written to before it is known who need not confirm again.
+            let personal_lanes: &[String] = if carries { &[] } else { &lanes };
             let expansion = Expansion {
                 notice_no: notice.no,
                 resolved: &resolved,
                 requirement: notice.requirement,
                 due_at: notice.due_at,
-                personal_lanes: &lanes,
+                personal_lanes,
                 now,
             };
             let expanded = expansion.run(tx, notice.expanded_to, CHUNK)?;
@@ -53,16 +57,19 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
                     "a chunk was filled in twice at once; the second is dropped",
                 ));
             }
-            if expanded.done {
-                carry_forward(tx, &notice, now)?;
-                notices::set_state(
-                    tx,
-                    notice.no,
-                    NoticeState::Expanding,
-                    NoticeState::Open,
-                    now,
-                    None,
-                )?;
+            if expanded.done && carries {
+                carry_forward(tx, &notice, &lanes, now)?;
+            }
+            let state = if expanded.done {
+                NoticeState::Open
+            } else {
+                NoticeState::Expanding
+            };
+            if !notices::set_state(tx, notice.no, NoticeState::Expanding, state, now, None)? {
+                // Withdrawn or replaced since it was looked at: nobody may owe anything on it any more.
+                return Err(ActionError::internal(
+                    "the notice ended while it was filled in; the last chunk is dropped",
+                ));
             }
             Ok::<_, ActionError>(())
         })
@@ -72,21 +79,40 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
     Ok(Next::Now)
 }
 
-/// Confirmations of the version before count on after a minor change, as the publishing transaction does it.
+/// After a minor change, as the publishing transaction has it.
+fn carries_forward(tx: &mut Tx<'_>, notice: &notices::Notice) -> Result<bool, ActionError> {
+    let minor = versions::get(tx, notice.version_no)?
+        .is_some_and(|version| version.change == ChangeKind::Minor);
+    Ok(minor && notice.requirement != Requirement::Inform)
+}
+
+/// Confirmations of the version before count on; the others are written to.
 fn carry_forward(
-    tx: &mut yuezhi_store::Tx<'_>,
+    tx: &mut Tx<'_>,
     notice: &notices::Notice,
-    now: yuezhi_domain::UnixMillis,
+    personal_lanes: &[String],
+    now: UnixMillis,
 ) -> Result<(), ActionError> {
-    let minor = yuezhi_store::versions::get(tx, notice.version_no)?
-        .is_some_and(|version| version.change == yuezhi_domain::ChangeKind::Minor);
-    if !minor || notice.requirement == Requirement::Inform {
-        return Ok(());
-    }
     for old in notices::superseded_by(tx, &notice.id)? {
         obligations::carry_forward(tx, old.no, notice.no, notice.requirement, now)?;
         receipts::carry_forward(tx, old.no, notice.no, now)?;
     }
-    deliveries::cancel_due_for_settled(tx, notice.no)?;
+    for lane in personal_lanes {
+        deliveries::expand_personal(
+            tx,
+            &deliveries::ExpandPersonal {
+                notice_no: notice.no,
+                occurrence_no: 0,
+                lane,
+                kind: DeliveryKind::Publish,
+                after_person_no: 0,
+                up_to_person_no: i64::MAX,
+                only_pending: true,
+                only_person_nos: &[],
+                due_at: now,
+                now,
+            },
+        )?;
+    }
     Ok(())
 }

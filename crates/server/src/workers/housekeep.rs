@@ -1,11 +1,16 @@
-//! Sweeps away what has run out: sessions, idempotency keys; brings robots that another node saved into this one.
+//! Sweeps away what has run out: sessions, idempotency keys; brings robots and calendar days that another node saved
+//! into this one.
 
 use std::time::Duration;
 
 use yuezhi_store::{idempotency, sessions};
 
 use super::Next;
-use crate::{actions::ActionError, app::App, wiring};
+use crate::{
+    actions::{ActionError, import_calendar},
+    app::App,
+    wiring,
+};
 
 /// How long a repeated POST with the same key gets the same answer.
 const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
@@ -20,5 +25,6 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
         })
         .await?;
     wiring::reload(app).await?;
+    import_calendar::reload(app).await?;
     Ok(Next::Idle)
 }

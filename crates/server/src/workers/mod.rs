@@ -11,9 +11,9 @@ pub mod housekeep;
 pub mod remind;
 pub mod watch_sources;
 
-use std::time::Duration;
+use std::{panic::AssertUnwindSafe, time::Duration};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use yuezhi_domain::UnixMillis;
@@ -110,7 +110,12 @@ async fn run(app: App, worker: &'static Worker, stop: CancellationToken) {
     loop {
         // Seen before the tick, so that a wake during it is not lost.
         woken.mark_unchanged();
-        let wait = match (worker.tick)(&app).await {
+        // A panic is in the log already; the worker must outlive it, or nobody would be reminded until a restart.
+        let ticked = AssertUnwindSafe((worker.tick)(&app))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(ActionError::internal("the tick panicked")));
+        let wait = match ticked {
             Ok(Next::Now) => continue_unless_stopped(&stop),
             Ok(Next::At(at)) => Some(at.since(app.now()).min(worker.interval)),
             Ok(Next::Idle) => Some(worker.interval),

@@ -10,9 +10,10 @@ use crate::{
 };
 
 pub async fn tick(app: &App) -> Result<Next, ActionError> {
-    let plans = send_reminders::fire_due(app).await?;
-    let schedules = change_schedule::fire_due(app).await?;
-    Ok([plans, schedules]
+    // Both are asked before either may fail: neither may keep the other from firing.
+    let plans = send_reminders::fire_due(app).await;
+    let schedules = change_schedule::fire_due(app).await;
+    Ok([plans?, schedules?]
         .into_iter()
         .flatten()
         .min()

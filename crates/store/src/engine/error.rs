@@ -81,6 +81,14 @@ pub enum OpenError {
         "PostgreSQL at {server} refuses user «{user}»: wrong password, or the user may not log in from here"
     )]
     LogIn { server: String, user: String },
+    #[error(
+        "the certificate of PostgreSQL at {server} is not accepted: {detail}; name its authority by sslrootcert=FILE in the address"
+    )]
+    NotTrusted { server: String, detail: String },
+    #[error(
+        "this user may not create tables: {detail}; as the database's owner run GRANT CREATE ON SCHEMA public TO the user"
+    )]
+    NotPermitted { detail: String },
     #[error("PostgreSQL at {server} has no database «{name}»; create it: CREATE DATABASE {name}")]
     NoDatabase { server: String, name: String },
     #[error("PostgreSQL at {server} refuses the connection: {detail}")]

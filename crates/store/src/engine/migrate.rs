@@ -106,10 +106,12 @@ fn apply(tx: &mut Session) -> Result<(), OpenError> {
 }
 
 fn failed(version: i64, error: &StoreError) -> OpenError {
-    OpenError::Migration {
-        version,
-        detail: error.to_string(),
+    let detail = error.to_string();
+    // Since PostgreSQL 15 only the owner may create tables in the schema `public`.
+    if detail.contains("(42501)") {
+        return OpenError::NotPermitted { detail };
     }
+    OpenError::Migration { version, detail }
 }
 
 /// Comments go first: they may hold quotes and braces.

@@ -1,15 +1,22 @@
 //! Where PostgreSQL is and how a connection to it is made: address, TLS, session settings, errors in plain words.
 //!
 //! The address is `postgres://user@host:port/name?sslmode=…&sslrootcert=…&options=…`; the password may come separately.
-//! Invariant: whenever TLS is used the certificate is checked against the system's authorities (or `sslrootcert`), also
-//! under `sslmode=require`, which is stricter than libpq; no error repeats the address, because it may hold a password.
+//! Invariants: under `sslmode=require` (stricter here than in libpq) and `verify-…` the certificate is checked against the
+//! system's authorities or `sslrootcert`; no error repeats the address, because it may hold a password.
+//! Weakness: without `sslmode` TLS is used where the server offers it, whatever its certificate: safe from listeners, not
+//! from somebody who takes the server's place. Debian's PostgreSQL comes with a certificate that nobody signed.
 
 use std::{path::Path, str::FromStr, sync::Arc, time::Duration};
 
-use postgres::{Client, Config, config::Host};
+use postgres::{
+    Client, Config,
+    config::{Host, SslMode},
+};
 use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
+    ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -49,8 +56,8 @@ impl Server {
             statement_timeout.as_millis()
         );
         Ok(Self {
+            tls: MakeRustlsConnect::new(tls_config(config.get_ssl_mode(), root_cert.as_deref())?),
             config,
-            tls: MakeRustlsConnect::new(tls_config(root_cert.as_deref())?),
             set_up,
         })
     }
@@ -94,15 +101,18 @@ impl Server {
                     .as_db_error()
                     .map_or_else(|| error.to_string(), |answer| answer.message().to_owned()),
             },
-            // The server asks for a password and none was given: the driver says so without a code.
-            None if error.to_string().contains("password missing") => {
-                OpenError::LogIn { server, user }
+            None => {
+                let detail = std::error::Error::source(error)
+                    .map_or_else(|| error.to_string(), ToString::to_string);
+                // The driver tells these apart by text alone.
+                if detail.contains("password missing") {
+                    OpenError::LogIn { server, user }
+                } else if error.to_string().contains("TLS") {
+                    OpenError::NotTrusted { server, detail }
+                } else {
+                    OpenError::NoServer { server, detail }
+                }
             }
-            None => OpenError::NoServer {
-                server,
-                detail: std::error::Error::source(error)
-                    .map_or_else(|| error.to_string(), ToString::to_string),
-            },
         }
     }
 }
@@ -130,7 +140,18 @@ fn take_root_cert(url: &str) -> (String, Option<String>) {
     (format!("{address}?{}", kept.join("&")), root_cert)
 }
 
-fn tls_config(root_cert: Option<&str>) -> Result<ClientConfig, OpenError> {
+fn tls_config(mode: SslMode, root_cert: Option<&str>) -> Result<ClientConfig, OpenError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| OpenError::BadAddress(format!("TLS cannot be set up: {error}")))?;
+    if mode == SslMode::Prefer && root_cert.is_none() {
+        let verifier = Arc::new(AnyCertificate(provider));
+        return Ok(builder
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth());
+    }
     let mut roots = RootCertStore::empty();
     match root_cert {
         Some(path) => add_file(&mut roots, Path::new(path))?,
@@ -139,10 +160,6 @@ fn tls_config(root_cert: Option<&str>) -> Result<ClientConfig, OpenError> {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| OpenError::BadAddress(format!("TLS cannot be set up: {error}")))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
@@ -163,6 +180,47 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), OpenError> {
         return Err(refused("it holds no certificate".to_owned()));
     }
     Ok(())
+}
+
+/// For `sslmode=prefer`, which would go on without TLS too: any certificate, but the handshake must be its owner's.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 #[cfg(test)]

@@ -155,6 +155,27 @@ fn a_claimed_delivery_belongs_to_its_owner_until_the_lease_ends() {
 }
 
 #[test]
+fn what_a_stopped_node_had_claimed_is_due_again_when_its_lane_is_free() {
+    in_each_engine(|tx| {
+        world(tx)?;
+        lanes::acquire(tx, "mail", "a", NOW, at(30))?;
+        deliveries::claim(tx, "mail", "a", NOW, at(60), 3)?;
+        assert!(
+            !deliveries::has_orphans(tx, at(30), &[])?,
+            "the lane is leased"
+        );
+        assert!(!deliveries::has_orphans(tx, at(31), &["mail".to_owned()])?);
+        assert!(deliveries::has_orphans(tx, at(31), &[])?);
+        assert_eq!(deliveries::reclaim_orphans(tx, at(31), &[])?, 3);
+        assert_eq!(deliveries::reclaim_orphans(tx, at(31), &[])?, 0);
+        deliveries::claim(tx, "mail", "a", NOW, at(60), 2)?;
+        lanes::release_lease(tx, "mail", "a")?;
+        assert_eq!(deliveries::reclaim_orphans(tx, NOW, &[])?, 2);
+        Ok(())
+    });
+}
+
+#[test]
 fn outcomes_are_recorded_and_people_may_try_again() {
     in_each_engine(|tx| {
         world(tx)?;

@@ -24,6 +24,9 @@ const QUERIES: &[(&str, Query)] = &[
     ("claim", |tx| {
         deliveries::claim(tx, "mail", "a", NOW, UnixMillis(NOW.0 + 1), 5).map(drop)
     }),
+    ("orphans", |tx| {
+        deliveries::has_orphans(tx, NOW, &[]).map(drop)
+    }),
     ("lanes with due", |tx| {
         deliveries::lanes_with_due(tx, NOW).map(drop)
     }),

@@ -122,6 +122,10 @@ fn apply(
     now: UnixMillis,
     ids: &yuezhi_domain::IdSource,
 ) -> Result<ImportReport, Stop> {
+    let problems = dingtalk_ids_taken(tx, rows)?;
+    if !problems.is_empty() {
+        return Err(Stop::DryRun(ImportReport { problems, ..report }));
+    }
     for row in rows {
         let mut department_nos = Vec::new();
         for path in &row.departments {
@@ -152,6 +156,29 @@ fn apply(
         &detail.to_string(),
     )?;
     Ok(report)
+}
+
+/// Rows that claim the DingTalk id of somebody with another staff number; the table takes an id once.
+fn dingtalk_ids_taken(
+    tx: &mut Tx<'_>,
+    rows: &[rows::PersonRow],
+) -> Result<Vec<RowProblem>, yuezhi_store::StoreError> {
+    let mut problems = Vec::new();
+    for row in rows {
+        let Some(user_id) = &row.dingtalk_user_id else {
+            continue;
+        };
+        let holder = people::by_dingtalk_user_id(tx, user_id)?;
+        if holder.is_some_and(|holder| holder.staff_no != row.staff_no) {
+            problems.push(RowProblem {
+                line: row.line,
+                column: "钉钉UserID".to_owned(),
+                code: "dingtalk_taken".to_owned(),
+                value: user_id.clone(),
+            });
+        }
+    }
+    Ok(problems)
 }
 
 fn close_missing(

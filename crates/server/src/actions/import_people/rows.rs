@@ -186,6 +186,7 @@ pub(super) fn parse(table: &Table) -> Result<(Vec<PersonRow>, Vec<RowProblem>), 
         columns,
         problems: Vec::new(),
         seen: HashMap::new(),
+        seen_dingtalk: HashMap::new(),
     };
     let rows: Vec<PersonRow> = table
         .rows
@@ -229,6 +230,7 @@ struct Reader<'a> {
     columns: HashMap<Column, usize>,
     problems: Vec<RowProblem>,
     seen: HashMap<String, usize>,
+    seen_dingtalk: HashMap<String, usize>,
 }
 
 impl Reader<'_> {
@@ -278,6 +280,7 @@ impl Reader<'_> {
         let email = self.email(line, cells);
         let hired_on = self.hired_on(line, cells);
         let language = self.language(line, cells);
+        let dingtalk_user_id = self.dingtalk_user_id(line, cells);
         let row = PersonRow {
             line,
             staff_no,
@@ -293,7 +296,7 @@ impl Reader<'_> {
             manager_staff_no: self.cell(cells, Column::Manager),
             hired_on,
             language,
-            dingtalk_user_id: self.cell(cells, Column::DingTalk),
+            dingtalk_user_id,
         };
         (self.problems.len() == before).then_some(row)
     }
@@ -334,6 +337,15 @@ impl Reader<'_> {
             return None;
         }
         Some(email)
+    }
+
+    fn dingtalk_user_id(&mut self, line: usize, cells: &[String]) -> Option<String> {
+        let user_id = self.cell(cells, Column::DingTalk)?;
+        if let Some(first) = self.seen_dingtalk.insert(user_id.clone(), line) {
+            let value = format!("{user_id} ({first})");
+            self.problem(line, Column::DingTalk, "dingtalk_twice", &value);
+        }
+        Some(user_id)
     }
 
     fn hired_on(&mut self, line: usize, cells: &[String]) -> Option<String> {

@@ -131,14 +131,16 @@ pub(super) async fn settle(app: &App, request: &PublishRequest) -> Result<Settle
 
     let (audience, resolved) =
         settle_audience(app, request, front.audience.as_deref(), previous).await?;
-    let lanes = settle_lanes(app, request, &front.channels, previous)?;
+    // What was told to nobody passes on neither its silence nor its plan: silence has to be asked for.
+    let told = previous.filter(|notice| !notice.channels.is_empty());
+    let lanes = settle_lanes(app, request, &front.channels, told)?;
     let due = due::settle(
         app,
         pick(&request.due, &front.due, || None),
         requirement,
         now,
     )?;
-    let plan = settle_plan(request, &front.remind, previous, requirement, due.is_some())?;
+    let plan = settle_plan(request, &front.remind, told, requirement, due.is_some())?;
     warnings.extend(due::warnings(due.as_ref()));
     let label = label_of(request, &front, latest, change);
     let consent_text =

@@ -8,7 +8,8 @@ use yuezhi_domain::{
     Requirement, UnixMillis, VersionId,
 };
 use yuezhi_store::{
-    Tx, audit, contents, deliveries, lanes, notices, obligations, policies, receipts, versions,
+    StoreError, Tx, audit, contents, deliveries, lanes, notices, obligations, policies, receipts,
+    versions,
 };
 
 use super::{ActionError, PublishPlan, PublishRequest, PublishedVersion, settle::Settled};
@@ -83,6 +84,8 @@ impl Work {
         if latest.as_ref().map(|v| v.no) != settled.known.latest.as_ref().map(|v| v.no) {
             return Err(Refusal::conflict("policy_moved_on").into());
         }
+        // Asked here and not when the fields were settled: a large notice may have opened meanwhile.
+        let open_notices = notices::open_for_policy(tx, policy_no)?;
         let version_no = self.version(tx, policy_no)?;
         if let Some(latest) = &latest {
             versions::supersede(tx, latest.no)?;
@@ -90,7 +93,7 @@ impl Work {
         policies::set_current_version(tx, policy_no, version_no, settled.now)?;
         let notice_no = self.notice(tx, policy_no, version_no)?;
         self.fan_out(tx, notice_no)?;
-        for old in &settled.known.open_notices {
+        for old in &open_notices {
             self.supersede(tx, old, notice_no)?;
         }
         self.group_messages(tx, notice_no)?;
@@ -127,7 +130,12 @@ impl Work {
             fields,
             created_at: settled.now,
         };
-        Ok((policies::insert(tx, &new)?, self.policy_id))
+        match policies::insert(tx, &new) {
+            Ok(policy_no) => Ok((policy_no, self.policy_id)),
+            // On PostgreSQL a colleague's first version of the same policy was committed a moment ago.
+            Err(StoreError::NotUnique { .. }) => Err(Refusal::conflict("policy_moved_on").into()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn version(&self, tx: &mut Tx<'_>, policy_no: i64) -> Result<i64, ActionError> {
@@ -215,8 +223,15 @@ impl Work {
             personal_lanes: &self.personal_lanes(),
             now: self.settled.now,
         };
-        expansion.run(tx, 0, INLINE_PEOPLE)?;
-        Ok(())
+        // More than one round only if the directory grew since the plan was made.
+        let mut after_person_no = 0;
+        loop {
+            let expanded = expansion.run(tx, after_person_no, INLINE_PEOPLE)?;
+            if expanded.done {
+                return Ok(());
+            }
+            after_person_no = expanded.last_person_no;
+        }
     }
 
     fn personal_lanes(&self) -> Vec<String> {
@@ -246,13 +261,7 @@ impl Work {
         )? {
             return Err(Refusal::conflict("policy_moved_on").into());
         }
-        if self.settled.change == ChangeKind::Minor
-            && self.settled.requirement != Requirement::Inform
-        {
-            obligations::carry_forward(tx, old.no, notice_no, self.settled.requirement, now)?;
-            receipts::carry_forward(tx, old.no, notice_no, now)?;
-            deliveries::cancel_due_for_settled(tx, notice_no)?;
-        }
+        // First: on PostgreSQL this waits for confirmations that are being written, so that they are carried too.
         obligations::close_all_pending(
             tx,
             old.no,
@@ -260,6 +269,13 @@ impl Work {
             now,
             Some("superseded"),
         )?;
+        if self.settled.change == ChangeKind::Minor
+            && self.settled.requirement != Requirement::Inform
+        {
+            obligations::carry_forward(tx, old.no, notice_no, self.settled.requirement, now)?;
+            receipts::carry_forward(tx, old.no, notice_no, now)?;
+            deliveries::cancel_due_for_settled(tx, notice_no)?;
+        }
         deliveries::cancel_pending_for_notice(tx, old.no)?;
         Ok(())
     }

@@ -66,7 +66,9 @@ pub async fn by_dingtalk(
             let known = people::by_dingtalk_user_id(tx, &userid)?;
             Ok::<_, ActionError>(match known {
                 Some(person) => Some(person),
-                None => people::by_staff_no(tx, &userid)?,
+                // Whoever has another DingTalk id on file is not meant, though their staff number reads the same.
+                None => people::by_staff_no(tx, &userid)?
+                    .filter(|person| person.dingtalk_user_id.is_none()),
             })
         })
         .await?;

@@ -10,7 +10,7 @@ mod password;
 
 pub use dingtalk::{DingTalkReturn, by_dingtalk, dingtalk_sign_in_url};
 pub use link::{by_link, request_link};
-pub use password::{change_password, is_set_up, set_up, with_password};
+pub use password::{change_password, into_demo, is_set_up, set_up, with_password};
 
 use std::{
     collections::HashMap,
@@ -131,11 +131,12 @@ const TRY_WINDOW: Duration = Duration::from_secs(15 * 60);
 impl Tries {
     /// Counts one try; refuses when there were too many.
     fn count(&self, name: &str, now: UnixMillis) -> Result<(), Refusal> {
+        let name = tried_name(name);
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if tries.len() > 10_000 {
             tries.retain(|_, (_, since)| now < since.plus(TRY_WINDOW));
         }
-        let entry = tries.entry(name.to_lowercase()).or_insert((0, now));
+        let entry = tries.entry(name).or_insert((0, now));
         if now >= entry.1.plus(TRY_WINDOW) {
             *entry = (0, now);
         }
@@ -151,8 +152,13 @@ impl Tries {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(&name.to_lowercase());
+            .remove(&tried_name(name));
     }
+}
+
+/// Bounded, because anybody may type anything of any length.
+fn tried_name(name: &str) -> String {
+    name.chars().take(100).collect::<String>().to_lowercase()
 }
 
 #[cfg(test)]

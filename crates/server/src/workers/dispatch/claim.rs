@@ -15,7 +15,7 @@ use yuezhi_store::{
     obligations, progress,
 };
 
-use super::group::{Parcel, parcels};
+use super::group::{Parcel, gathers_until, parcels, singly};
 
 /// What a claim needs to know.
 #[derive(Debug, Clone)]
@@ -71,7 +71,15 @@ pub(super) fn claim(tx: &mut Tx<'_>, ask: &Ask) -> Result<Claim, StoreError> {
     let (moved, full) = (!claimed.is_empty(), claimed.len() == ask.limit);
     let mut notices = HashMap::new();
     let wanted = without_unwanted(tx, ask, claimed, &mut notices)?;
-    let mut parcels = parcels(wanted, free, ask.merges);
+    let sent = ask
+        .pace
+        .map_or(0, |pace| (pace.limit as usize).saturating_sub(free));
+    let wanted = if ask.merges {
+        gather(tx, ask, wanted, sent)?
+    } else {
+        wanted
+    };
+    let mut parcels = parcels(wanted, free, ask.merges.then(|| singly(sent)));
     let beyond = if parcels.len() > free {
         parcels.split_off(free)
     } else {
@@ -165,6 +173,27 @@ fn is_settled(
     Ok(pending
         .get(&delivery.notice_no)
         .is_none_or(|left| *left <= 0))
+}
+
+/// On a lane that was lively lately, fresh publications wait for each other.
+fn gather(
+    tx: &mut Tx<'_>,
+    ask: &Ask,
+    wanted: Vec<Delivery>,
+    sent: usize,
+) -> Result<Vec<Delivery>, StoreError> {
+    let mut now = Vec::with_capacity(wanted.len());
+    let mut later: BTreeMap<UnixMillis, Vec<i64>> = BTreeMap::new();
+    for delivery in wanted {
+        match gathers_until(&delivery, sent, ask.now) {
+            Some(until) => later.entry(until).or_default().push(delivery.no),
+            None => now.push(delivery),
+        }
+    }
+    for (until, nos) in later {
+        deliveries::release(tx, &ask.owner, &nos, until)?;
+    }
+    Ok(now)
 }
 
 /// Beyond the pace: due as before, in the same order.

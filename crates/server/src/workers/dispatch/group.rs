@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use yuezhi_domain::{DeliveryKind, DigestRule, Merged, merge};
+use yuezhi_domain::{DeliveryKind, DigestRule, Merged, UnixMillis, merge};
 use yuezhi_store::deliveries::Delivery;
 
 use crate::messages::DIGEST_ITEMS;
@@ -14,6 +14,27 @@ use crate::messages::DIGEST_ITEMS;
 /// So many publications due at once keep their own card. The platform's pace would bear 15 and more (the channel's
 /// `coalesce_above`), but people do not: from the fourth on they are a list.
 pub(super) const SINGLY: usize = 3;
+/// After so many messages within the lane's window (about a minute) a publication waits a little for others.
+const LIVELY: usize = 6;
+/// It waits for the end of such a slot of time, with everything else that is published in it: long enough for a folder
+/// of files to come in, short enough to count as at once.
+const SLOT_MILLIS: i64 = 5_000;
+
+/// Until when a delivery waits for others, if it is to wait. `sent`: messages of the last window.
+pub(super) fn gathers_until(
+    delivery: &Delivery,
+    sent: usize,
+    now: UnixMillis,
+) -> Option<UnixMillis> {
+    let slot = |at: UnixMillis| at.0.div_euclid(SLOT_MILLIS);
+    let waits = sent >= LIVELY && is_mergeable(delivery) && slot(delivery.created_at) == slot(now);
+    waits.then(|| UnixMillis((slot(now) + 1) * SLOT_MILLIS))
+}
+
+/// How many publications due at once keep their own message.
+pub(super) const fn singly(sent: usize) -> usize {
+    if sent >= LIVELY { 1 } else { SINGLY }
+}
 
 /// Deliveries that one message carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +53,8 @@ impl Parcel {
 }
 
 /// Puts `claimed`, the longest due first, into parcels in the same order. `free`: messages that the pace allows now;
-/// there may be more parcels than that. `merges`: publications may become digests.
-pub(super) fn parcels(claimed: Vec<Delivery>, free: usize, merges: bool) -> Vec<Parcel> {
+/// there may be more parcels than that. `singly`: more fresh publications than this are merged; `None`: none is.
+pub(super) fn parcels(claimed: Vec<Delivery>, free: usize, singly: Option<usize>) -> Vec<Parcel> {
     let bound: HashSet<i64> = claimed
         .iter()
         .filter_map(|delivery| delivery.leader_no)
@@ -41,14 +62,14 @@ pub(super) fn parcels(claimed: Vec<Delivery>, free: usize, merges: bool) -> Vec<
     let fresh: Vec<(usize, i64)> = claimed
         .iter()
         .enumerate()
-        .filter(|(_, delivery)| merges && is_mergeable(delivery))
+        .filter(|(_, delivery)| singly.is_some() && is_mergeable(delivery))
         .map(|(index, delivery)| (index, delivery.person_no))
         .collect();
     let others =
         claimed.iter().filter(|d| d.leader_no.is_none()).count() - fresh.len() + bound.len();
     let rule = DigestRule {
         free: free.saturating_sub(others),
-        coalesce_above: Some(SINGLY),
+        coalesce_above: singly,
         max_items: DIGEST_ITEMS,
     };
     let mut digest_of: BTreeMap<usize, i64> = BTreeMap::new();
@@ -91,7 +112,7 @@ fn is_mergeable(delivery: &Delivery) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use yuezhi_domain::{DeliveryState, UnixMillis};
+    use yuezhi_domain::DeliveryState;
 
     fn delivery(no: i64, kind: DeliveryKind) -> Delivery {
         Delivery {
@@ -127,26 +148,46 @@ mod tests {
 
     #[test]
     fn up_to_three_publications_keep_their_own_message() {
-        assert_eq!(sizes(&parcels(publications(3), 20, true)), [1, 1, 1]);
+        assert_eq!(
+            sizes(&parcels(publications(3), 20, Some(SINGLY))),
+            [1, 1, 1]
+        );
     }
 
     #[test]
     fn a_burst_of_publications_becomes_one_list() {
-        let all = parcels(publications(7), 20, true);
+        let all = parcels(publications(7), 20, Some(SINGLY));
         assert_eq!(sizes(&all), [7]);
         assert_eq!(all[0].leader_no, Some(1));
         assert!(all[0].is_fresh_digest());
-        assert_eq!(sizes(&parcels(publications(23), 20, true)), [10, 10, 3]);
+        assert_eq!(sizes(&parcels(publications(28), 20, Some(SINGLY))), [25, 3]);
     }
 
     #[test]
     fn what_the_pace_does_not_bear_singly_goes_together() {
-        assert_eq!(sizes(&parcels(publications(3), 1, true)), [3]);
+        assert_eq!(sizes(&parcels(publications(3), 1, Some(SINGLY))), [3]);
+    }
+
+    #[test]
+    fn on_a_lively_lane_a_publication_waits_for_the_end_of_its_slot() {
+        let fresh = delivery(7_000, DeliveryKind::Publish);
+        assert_eq!(
+            gathers_until(&fresh, LIVELY, UnixMillis(7_500)),
+            Some(UnixMillis(10_000))
+        );
+        assert_eq!(gathers_until(&fresh, LIVELY, UnixMillis(10_000)), None);
+        assert_eq!(gathers_until(&fresh, LIVELY - 1, UnixMillis(7_500)), None);
+        let reminder = delivery(7_000, DeliveryKind::Reminder);
+        assert_eq!(gathers_until(&reminder, 20, UnixMillis(7_500)), None);
+        assert_eq!(
+            sizes(&parcels(publications(2), 10, Some(singly(LIVELY)))),
+            [2]
+        );
     }
 
     #[test]
     fn a_lane_without_limits_merges_nothing() {
-        assert_eq!(parcels(publications(500), usize::MAX, false).len(), 500);
+        assert_eq!(parcels(publications(500), usize::MAX, None).len(), 500);
     }
 
     #[test]
@@ -156,7 +197,10 @@ mod tests {
         for tried in claimed.iter_mut().take(2) {
             tried.attempts = 1;
         }
-        assert_eq!(sizes(&parcels(claimed, 20, true)), [1, 1, 1, 1, 1, 1]);
+        assert_eq!(
+            sizes(&parcels(claimed, 20, Some(SINGLY))),
+            [1, 1, 1, 1, 1, 1]
+        );
     }
 
     #[test]
@@ -165,7 +209,7 @@ mod tests {
         for bound in claimed.iter_mut().take(3) {
             bound.leader_no = Some(1);
         }
-        let all = parcels(claimed, 20, true);
+        let all = parcels(claimed, 20, Some(SINGLY));
         assert_eq!(sizes(&all), [3, 4]);
         assert!(!all[0].is_fresh_digest());
         assert_eq!(all[1].leader_no, Some(4));
@@ -188,7 +232,7 @@ mod tests {
                 })
                 .collect();
             let nos: Vec<i64> = claimed.iter().map(|delivery| delivery.no).collect();
-            let all = parcels(claimed, free, merges);
+            let all = parcels(claimed, free, merges.then_some(SINGLY));
             let mut seen: Vec<i64> = all.iter().flat_map(|parcel| parcel.members.iter().map(|m| m.no)).collect();
             seen.sort_unstable();
             prop_assert_eq!(seen, nos);

@@ -368,7 +368,12 @@ impl Desk {
         language: Language,
         write: impl FnOnce(&House) -> Message,
     ) -> Arc<Message> {
-        let at = (delivery.notice_no, delivery.occurrence_no, language);
+        let occurrence_no = match delivery.kind {
+            DeliveryKind::Reminder => delivery.occurrence_no,
+            // A publication says the same whatever brought it about.
+            _ => 0,
+        };
+        let at = (delivery.notice_no, occurrence_no, language);
         let house = &self.house;
         self.shared
             .entry(at)
@@ -406,11 +411,14 @@ fn find(
 ) -> Result<Found, StoreError> {
     let mut found = Found::default();
     for notice in &missing.notices {
-        let version = versions::get(tx, notice.version_no)?.ok_or(StoreError::Missing)?;
-        let policy = policies::get(tx, notice.policy_no)?.ok_or(StoreError::Missing)?;
-        found
-            .abouts
-            .push(About::of(house, notice, &version, &policy));
+        let version = versions::get(tx, notice.version_no)?;
+        let policy = policies::get(tx, notice.policy_no)?;
+        // A notice without them is damaged: what it was to say is cancelled, the lane goes on.
+        if let (Some(version), Some(policy)) = (version, policy) {
+            found
+                .abouts
+                .push(About::of(house, notice, &version, &policy));
+        }
     }
     if !missing.people.is_empty() {
         found.people = people::by_nos(tx, &missing.people)?

@@ -25,26 +25,42 @@ const LEASE: Duration = Duration::from_secs(5);
 pub(super) async fn mend(app: &App, rows: &[Lane], now: UnixMillis) -> Result<bool, ActionError> {
     let channels = app.channels();
     let is_broken = |name: &str| channels.broken().iter().any(|broken| broken.lane == name);
-    let mended: Vec<String> = rows
+    let mended: Vec<(String, Option<String>)> = rows
         .iter()
         .filter(|row| row.stopped_at.is_some())
         .filter(|row| match channels.get(&row.name) {
             Some(_) => row.reason_code.as_deref() == Some(BROKEN),
             None => !is_broken(&row.name),
         })
-        .map(|row| row.name.clone())
+        .map(|row| {
+            let unknown = channels.get(&row.name).is_none();
+            let robot = robot_of(&row.name).filter(|_| unknown);
+            (row.name.clone(), robot.map(ToOwned::to_owned))
+        })
         .collect();
     if mended.is_empty() {
         return Ok(false);
     }
     app.db
         .write(move |tx| {
-            for name in &mended {
-                lanes::resume(tx, name, now)?;
+            let mut any = false;
+            for (name, robot) in &mended {
+                // A robot that another node added and stopped is not gone, only unknown here.
+                let stays = match robot {
+                    Some(robot) => robots::get(tx, robot)?.is_some(),
+                    None => false,
+                };
+                any |= !stays && lanes::resume(tx, name, now)?;
             }
-            Ok(true)
+            Ok(any)
         })
         .await
+}
+
+/// The robot's name in a lane's.
+fn robot_of(lane: &str) -> Option<&str> {
+    lane.strip_prefix(ChannelKind::Robot.as_str())?
+        .strip_prefix(':')
 }
 
 /// A lane with something due and no channel on this node. Whether anything was changed.
@@ -69,10 +85,7 @@ pub(super) async fn settle(app: &App, lane: &str, now: UnixMillis) -> Result<boo
 
 /// Another node saved the robot and this one does not know it yet.
 async fn added_elsewhere(app: &App, lane: &str) -> Result<bool, ActionError> {
-    let Some(name) = lane
-        .strip_prefix(ChannelKind::Robot.as_str())
-        .and_then(|rest| rest.strip_prefix(':'))
-    else {
+    let Some(name) = robot_of(lane) else {
         return Ok(false);
     };
     let name = name.to_owned();

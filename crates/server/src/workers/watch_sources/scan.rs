@@ -37,7 +37,7 @@ pub(super) struct Listing {
     /// In the order in which they are taken in.
     pub files: Vec<Entry>,
     /// Folders that could not be looked into; with `/` at the end.
-    unreadable: Vec<String>,
+    pub(super) unreadable: Vec<String>,
     pub problem: Option<String>,
 }
 

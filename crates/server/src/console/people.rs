@@ -1,0 +1,283 @@
+//! The directory: who works here, and what one person owes.
+
+use askama::Template;
+use axum::{extract::Path, response::Response};
+use axum_extra::extract::Query;
+use serde::Deserialize;
+use yuezhi_domain::{NoticeState, ObligationState, PersonId};
+use yuezhi_store::{
+    departments, obligations,
+    obligations::PersonObligation,
+    people::{self, PeopleFilter, Person, PersonState},
+};
+
+use super::{
+    frame::{Frame, render},
+    session::{PageError, SignedIn},
+    ui::{Choice, Markup, address, grouped},
+    words::{self, Tag},
+};
+use crate::{
+    actions::{ActionError, Refusal},
+    texts::Texts,
+};
+
+const PAGE: usize = 50;
+const OBLIGATIONS_SHOWN: usize = 100;
+
+struct Line {
+    href: String,
+    name: String,
+    staff_no: String,
+    department: String,
+    title: String,
+    email: String,
+    has_dingtalk: bool,
+    is_active: bool,
+}
+
+#[derive(Template)]
+#[template(path = "console/people.html")]
+struct ListPage {
+    f: Frame,
+    t: Texts,
+    lead: String,
+    q: String,
+    departments: Vec<Choice>,
+    states: Vec<Choice>,
+    lines: Vec<Line>,
+    next: Option<String>,
+    first: Option<String>,
+    is_filtered: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Asked {
+    q: String,
+    /// A path; departments below it included.
+    department: String,
+    state: String,
+    after: i64,
+}
+
+pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+    let state = match asked.state.as_str() {
+        "left" => PersonState::Left,
+        _ => PersonState::Active,
+    };
+    let (search, department, after) = (
+        asked.q.trim().to_owned(),
+        asked.department.clone(),
+        asked.after,
+    );
+    let (rows, active, tree) = me
+        .app
+        .db
+        .read(move |tx| {
+            let tree = departments::tree(tx)?;
+            let below = format!("{department}/");
+            let inside = |path: &str| {
+                !department.is_empty() && (path == department || path.starts_with(&below))
+            };
+            let filter = PeopleFilter {
+                department_nos: tree
+                    .iter()
+                    .filter(|d| inside(&d.path))
+                    .map(|d| d.no)
+                    .collect(),
+                state: Some(state),
+                search: (!search.is_empty()).then(|| search.clone()),
+            };
+            Ok::<_, ActionError>((
+                people::list(tx, &filter, after, PAGE + 1)?,
+                people::count_active(tx)?,
+                tree,
+            ))
+        })
+        .await?;
+    let query = |after: &str| {
+        address(
+            "/console/people",
+            &[
+                ("q", asked.q.trim()),
+                ("department", &asked.department),
+                ("state", &asked.state),
+                ("after", after),
+            ],
+        )
+    };
+    let next = (rows.len() > PAGE)
+        .then(|| {
+            rows.get(PAGE - 1)
+                .map(|person| query(&person.no.to_string()))
+        })
+        .flatten();
+    let lead = me.t.with2(
+        "console.people_page.lead",
+        "n",
+        grouped(active),
+        "departments",
+        tree.len(),
+    );
+    let departments = std::iter::once(Choice::new(
+        "",
+        me.t.get("console.all_departments"),
+        &asked.department,
+    ))
+    .chain(
+        tree.into_iter()
+            .map(|d| Choice::new(d.path.clone(), d.path, &asked.department)),
+    )
+    .collect();
+    let states = [("", "active"), ("left", "left")]
+        .into_iter()
+        .map(|(value, word)| {
+            Choice::new(
+                value,
+                me.t.of_value("console.person_state", word),
+                &asked.state,
+            )
+        })
+        .collect();
+    let page = ListPage {
+        f: Frame::load(&me, "people", me.t.get("console.nav.people")).await?,
+        t: me.t,
+        lead,
+        departments,
+        states,
+        lines: rows.into_iter().take(PAGE).map(line).collect(),
+        next,
+        first: (asked.after > 0).then(|| query("")),
+        is_filtered: !asked.q.trim().is_empty()
+            || !asked.department.is_empty()
+            || !asked.state.is_empty(),
+        q: asked.q,
+    };
+    Ok(render(&me, &page))
+}
+
+fn line(person: Person) -> Line {
+    Line {
+        href: format!("/console/people/{}", person.id),
+        has_dingtalk: person.dingtalk_user_id.is_some(),
+        is_active: person.is_active(),
+        name: person.name,
+        staff_no: person.staff_no,
+        department: person.department_path,
+        title: person.title.unwrap_or_default(),
+        email: person.email.unwrap_or_default(),
+    }
+}
+
+struct Owed {
+    href: String,
+    title: String,
+    label: String,
+    requirement: String,
+    state: Tag,
+    due: Option<Markup>,
+    opened: Option<Markup>,
+    acted: Option<Markup>,
+}
+
+#[derive(Template)]
+#[template(path = "console/person.html")]
+struct PersonPage {
+    f: Frame,
+    t: Texts,
+    person: Line,
+    mobile: String,
+    language: String,
+    manager: Option<(String, String)>,
+    hired_on: String,
+    left: Option<Markup>,
+    departments: Vec<String>,
+    owed: Vec<Owed>,
+    pending: usize,
+}
+
+pub(super) async fn show(me: SignedIn, Path(id): Path<String>) -> Result<Response, PageError> {
+    let id: PersonId = id
+        .parse()
+        .map_err(|_| Refusal::not_found("person_unknown"))?;
+    let (person, manager, owed, of) = me
+        .app
+        .db
+        .read(move |tx| {
+            let person =
+                people::by_id(tx, &id)?.ok_or_else(|| Refusal::not_found("person_unknown"))?;
+            let manager = match &person.manager_staff_no {
+                Some(staff_no) => people::by_staff_no(tx, staff_no)?,
+                None => None,
+            };
+            let owed = obligations::of_person(tx, person.no, OBLIGATIONS_SHOWN)?;
+            let nos = people::department_nos(tx, person.no)?;
+            let of = departments::of_nos(tx, &nos)?;
+            Ok::<_, ActionError>((person, manager, owed, of))
+        })
+        .await?;
+    let page = PersonPage {
+        f: Frame::load(&me, "people", &person.name).await?,
+        t: me.t,
+        mobile: person.mobile.clone().unwrap_or_default(),
+        language: person
+            .language
+            .as_deref()
+            .map(|tag| me.t.of_value("console.language", tag))
+            .unwrap_or_default(),
+        manager: manager.map(|manager| (format!("/console/people/{}", manager.id), manager.name)),
+        hired_on: person.hired_on.clone().unwrap_or_default(),
+        left: person.left_at.map(|at| me.teller().at(at)),
+        departments: of.into_iter().map(|d| d.path).collect(),
+        pending: owed
+            .iter()
+            .filter(|o| o.state == ObligationState::Pending && o.notice_state == NoticeState::Open)
+            .count(),
+        owed: owed.iter().map(|o| owed_line(&me, o)).collect(),
+        person: line(person),
+    };
+    Ok(render(&me, &page))
+}
+
+fn owed_line(me: &SignedIn, owed: &PersonObligation) -> Owed {
+    let tell = me.teller();
+    let is_late =
+        owed.state == ObligationState::Pending && owed.due_at.is_some_and(|due| me.now > due);
+    let word = |key: &str| me.t.of_value("console.obligation", key);
+    let state = match owed.state {
+        ObligationState::Pending if is_late => Tag {
+            kind: "bad",
+            word: word("overdue"),
+        },
+        ObligationState::Pending => Tag {
+            kind: "warn",
+            word: word("pending"),
+        },
+        ObligationState::Acknowledged => Tag {
+            kind: "ok",
+            word: word("acknowledged"),
+        },
+        ObligationState::Closed => Tag {
+            kind: "",
+            word: owed.reason.as_deref().map_or_else(
+                || word("closed"),
+                |reason| word(&format!("closed_{reason}")),
+            ),
+        },
+        other => Tag {
+            kind: "",
+            word: word(other.as_str()),
+        },
+    };
+    Owed {
+        href: format!("/console/notices/{}", owed.notice_id),
+        title: owed.title.clone(),
+        label: owed.label.clone(),
+        requirement: words::requirement(me.t, owed.requirement),
+        state,
+        due: owed.due_at.map(|at| tell.at(at)),
+        opened: owed.opened_at.map(|at| tell.at(at)),
+        acted: owed.acted_at.map(|at| tell.at(at)),
+    }
+}
