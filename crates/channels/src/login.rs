@@ -2,11 +2,13 @@
 //!
 //! Caller: the sign-in action. Invariant: only members of the app's own organisation come back.
 
-use dingtalk::{App, AppConfig, Endpoints, Http, LoginError};
+use dingtalk::{App, AppConfig, Endpoints, Error, Http, LoginError, Misconfiguration, Verdict};
 use secrecy::SecretString;
 use url::Url;
 use yuezhi_domain::UnixMillis;
 
+use crate::codes;
+use crate::outcome::Why;
 use crate::registry::{ConfigError, base};
 
 /// The app's keys and the platform's hosts.
@@ -47,5 +49,21 @@ impl DingTalkLogin {
     /// The `userid` of whoever came back with `code`.
     pub async fn userid_of(&self, code: &str, now: UnixMillis) -> Result<String, LoginError> {
         Ok(self.app.login(code, None, now.get()).await?.user_id)
+    }
+
+    /// Whether the platform takes the app's keys, for the doctor. Nobody sees anything of it.
+    pub async fn check(&self, now: UnixMillis) -> Result<(), Why> {
+        let Err(error) = self.app.access_token(now.get()).await else {
+            return Ok(());
+        };
+        let code = match (&error, error.verdict()) {
+            (Error::Transport(_), _) => codes::DINGTALK_UNREACHABLE,
+            (_, Verdict::Misconfigured(Misconfiguration::AppSecretWrong)) => {
+                codes::DINGTALK_APP_SECRET_WRONG
+            }
+            (Error::Answer(_), _) => codes::DINGTALK_ANSWER_ODD,
+            _ => codes::DINGTALK_REFUSED,
+        };
+        Err(Why::redacted(code, &error.to_string(), &[]))
     }
 }

@@ -43,7 +43,7 @@ pub fn router(app: App) -> Result<Router, ActionError> {
     let ordinary = Router::new()
         .merge(console::routes())
         .merge(my::routes())
-        .merge(api::routes())
+        .merge(api::routes(&app))
         .route("/", get(home))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))

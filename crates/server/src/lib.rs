@@ -6,8 +6,6 @@
 pub mod actions;
 pub mod api;
 pub mod app;
-// The command line joins when all its commands are there.
-#[cfg(any())]
 pub mod cli;
 pub mod clock;
 pub mod config;

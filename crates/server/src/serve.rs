@@ -62,12 +62,16 @@ impl Node {
 
 /// Opens the database the configuration names.
 pub async fn open_database(config: &Config) -> Result<Db, ActionError> {
-    let database = &config.database;
-    let store = StoreConfig::new(&database.url).with_password(database.password.clone());
+    let store = store_config(config);
     tokio::task::spawn_blocking(move || Db::open(&store))
         .await
         .map_err(ActionError::internal)?
         .map_err(ActionError::internal)
+}
+
+/// Where the configured database is.
+pub fn store_config(config: &Config) -> StoreConfig {
+    StoreConfig::new(&config.database.url).with_password(config.database.password.clone())
 }
 
 /// The operating system's randomness as the source of ids and secrets.

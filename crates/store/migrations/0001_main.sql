@@ -169,6 +169,10 @@ CREATE TABLE progress (
   PRIMARY KEY (notice_no, department_no)
 ) {strict_without_rowid};
 
+-- Room on the page, so that openings, reminders and numbers change rows in place.
+--postgres:ALTER TABLE obligations SET (fillfactor = 85);
+--postgres:ALTER TABLE progress SET (fillfactor = 50);
+
 CREATE TABLE receipts (
   no {key},
   id TEXT NOT NULL UNIQUE,
@@ -208,7 +212,8 @@ CREATE TABLE deliveries (
 ) {strict};
 CREATE INDEX deliveries_due ON deliveries (lane, due_at, no) WHERE state = 'due';
 CREATE INDEX deliveries_leased ON deliveries (lane, lease_until) WHERE state = 'sending';
-CREATE INDEX deliveries_trouble ON deliveries (state, no, lane) WHERE state IN ('failed', 'undeliverable');
+CREATE INDEX deliveries_failed ON deliveries (no, lane) WHERE state = 'failed';
+CREATE INDEX deliveries_undeliverable ON deliveries (no, lane) WHERE state = 'undeliverable';
 CREATE INDEX deliveries_notice ON deliveries (notice_no, no);
 CREATE INDEX deliveries_leader ON deliveries (leader_no) WHERE leader_no IS NOT NULL;
 CREATE INDEX deliveries_person ON deliveries (person_no, notice_no) WHERE person_no <> 0;

@@ -59,7 +59,7 @@ fn push_any(
         push_member(tx, query, json(department_nos))?;
     }
     if !person_nos.is_empty() {
-        query.push(" OR p.no IN ").bind_ids(json(person_nos));
+        query.push(" OR p.no ").bind_ids(json(person_nos));
     }
     Ok(())
 }

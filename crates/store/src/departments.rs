@@ -62,7 +62,7 @@ pub fn by_path(tx: &mut Tx<'_>, path: &str) -> Result<Option<Department>, StoreE
 
 /// These departments, in the order of their numbers; unknown numbers are left out.
 pub fn of_nos(tx: &mut Tx<'_>, nos: &[i64]) -> Result<Vec<Department>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM departments WHERE no IN {{ids ?1}} ORDER BY no");
+    let sql = format!("SELECT {COLUMNS} FROM departments WHERE no {{in_ids ?1}} ORDER BY no");
     tx.read(&sql, p![crate::domain_values::json(&nos)], department)
 }
 

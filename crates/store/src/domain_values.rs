@@ -123,7 +123,7 @@ as_json! {
     "a resolved audience as JSON" Resolved;
 }
 
-/// The JSON text of numbers and words, for columns and for `{ids ?1}` and `{texts ?1}`.
+/// The JSON text of numbers and words, for columns and for `{in_ids ?1}` and `{in_texts ?1}`.
 pub(crate) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("lists of numbers and texts can always be written as JSON")
 }

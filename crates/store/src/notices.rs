@@ -44,6 +44,10 @@ const INSERT: &str = "INSERT INTO notices (id, policy_no, version_no, state, tit
 const SET_STATE: &str = "UPDATE notices SET state = ?3 WHERE no = ?1 AND state = ?2";
 const END: &str = "UPDATE notices SET state = ?3, closed_at = ?4, close_reason = ?5, next_reminder_at = NULL \
      WHERE no = ?1 AND state = ?2";
+const CLOSE_SETTLED: &str = "UPDATE notices SET state = 'closed', closed_at = ?1, close_reason = 'all_settled', \
+     next_reminder_at = NULL WHERE state = 'open' \
+     AND NOT EXISTS (SELECT 1 FROM progress p WHERE p.notice_no = notices.no AND p.pending > 0) \
+     AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notice_no = notices.no AND d.state IN ('due', 'sending'))";
 const SET_EXPANDED_TO: &str =
     "UPDATE notices SET expanded_to = ?3 WHERE no = ?1 AND expanded_to = ?2";
 const SET_POSITION: &str = "UPDATE notices SET planned_until = ?3, next_reminder_at = ?4 WHERE no = ?1 AND planned_until = ?2";
@@ -213,6 +217,11 @@ pub fn set_state(
         tx.exec(SET_STATE, p![no, from, to])?
     };
     Ok(changed == 1)
+}
+
+/// Closes open notices on which nobody owes anything and nothing is still to be sent; how many.
+pub fn close_settled(tx: &mut Tx<'_>, at: UnixMillis) -> Result<u64, StoreError> {
+    tx.exec(CLOSE_SETTLED, p![at])
 }
 
 /// Whether the position was `from`.

@@ -29,7 +29,7 @@ const MOVE_ON: &str = "UPDATE obligations SET state = ?4, acted_at = ?5, reason 
 const COUNT_OUTSTANDING: &str =
     "SELECT COALESCE(CAST(SUM(pending) AS BIGINT), 0) FROM progress WHERE notice_no = ?1";
 const COUNT_AMONG: &str = "SELECT count(*) FROM obligations WHERE notice_no = ?1 AND state = 'pending' \
-     AND person_no IN {ids ?2}";
+     AND person_no {in_ids ?2}";
 const COUNT_OVERDUE: &str =
     "SELECT count(*) FROM obligations WHERE notice_no = ?1 AND state = 'pending' AND due_at < ?2";
 // Locked, because a confirmation between this look and the update would be counted in both departments.

@@ -94,10 +94,10 @@ const BY_STAFF_NO: &str = select!("WHERE p.staff_no = ?1");
 const BY_DINGTALK: &str = select!("WHERE p.dingtalk_user_id = ?1");
 const BY_EMAIL: &str = select!("WHERE p.email {binary} = ?1 ORDER BY p.no LIMIT 20");
 const BY_NAME: &str = select!("WHERE p.name {binary} = ?1 ORDER BY p.no LIMIT 20");
-const BY_NOS: &str = select!("WHERE p.no IN {ids ?1} ORDER BY p.no");
-const NAMES: &str = "SELECT no, name FROM people WHERE no IN {ids ?1}";
+const BY_NOS: &str = select!("WHERE p.no {in_ids ?1} ORDER BY p.no");
+const NAMES: &str = "SELECT no, name FROM people WHERE no {in_ids ?1}";
 const NOT_IN: &str =
-    "SELECT no FROM people WHERE state = 'active' AND staff_no NOT IN {texts ?1} ORDER BY no";
+    "SELECT no FROM people WHERE state = 'active' AND NOT staff_no {in_texts ?1} ORDER BY no";
 const COUNT_ACTIVE: &str = "SELECT count(*) FROM people WHERE state = 'active'";
 const DEPARTMENTS: &str =
     "SELECT department_no FROM memberships WHERE person_no = ?1 ORDER BY department_no";

@@ -18,7 +18,7 @@ const TOTALS: &str = "SELECT COALESCE(CAST(SUM(total) AS BIGINT), 0), COALESCE(C
 const TOTALS_OF: &str = "SELECT CAST(SUM(total) AS BIGINT), CAST(SUM(pending) AS BIGINT), CAST(SUM(opened) AS BIGINT), \
      CAST(SUM(acknowledged) AS BIGINT), CAST(SUM(declined) AS BIGINT), CAST(SUM(exempted) AS BIGINT), \
      CAST(SUM(superseded) AS BIGINT), CAST(SUM(closed) AS BIGINT), notice_no \
-     FROM progress WHERE notice_no IN {ids ?1} GROUP BY notice_no";
+     FROM progress WHERE notice_no {in_ids ?1} GROUP BY notice_no";
 const BY_DEPARTMENT: &str = "SELECT r.total, r.pending, r.opened, r.acknowledged, r.declined, r.exempted, r.superseded, \
      r.closed, r.department_no, COALESCE(d.path, '') FROM progress r LEFT JOIN departments d ON d.no = r.department_no \
      WHERE r.notice_no = ?1 AND r.total > 0 ORDER BY COALESCE(d.path, ''), r.department_no";

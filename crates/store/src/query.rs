@@ -32,14 +32,14 @@ impl Query {
         self.bind(Value::from_text(Some(text.to_owned())))
     }
 
-    /// Puts a list of numbers here, given as JSON.
+    /// Puts "is one of these numbers" here, given as JSON.
     pub(crate) fn bind_ids(&mut self, json: String) -> &mut Self {
-        self.place(Value::from_text(Some(json)), "{ids ?", "}")
+        self.place(Value::from_text(Some(json)), "{in_ids ?", "}")
     }
 
-    /// Puts a list of texts here, given as JSON.
+    /// Puts "is one of these texts" here, given as JSON.
     pub(crate) fn bind_texts(&mut self, json: String) -> &mut Self {
-        self.place(Value::from_text(Some(json)), "{texts ?", "}")
+        self.place(Value::from_text(Some(json)), "{in_texts ?", "}")
     }
 
     pub(crate) fn sql(&self) -> &str {

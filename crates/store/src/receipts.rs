@@ -134,7 +134,11 @@ pub fn of_notice(
 }
 
 /// Newest first.
-pub fn latest_of_notice(tx: &mut Tx<'_>, notice_no: i64, limit: usize) -> Result<Vec<Receipt>, StoreError> {
+pub fn latest_of_notice(
+    tx: &mut Tx<'_>,
+    notice_no: i64,
+    limit: usize,
+) -> Result<Vec<Receipt>, StoreError> {
     tx.read(LATEST_OF_NOTICE, p![notice_no, limit], receipt)
 }
 

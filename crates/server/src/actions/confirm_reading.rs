@@ -99,7 +99,15 @@ fn confirm_in(
         now,
         None,
     )? {
-        return Err(Refusal::conflict("obligation_closed").into());
+        // On PostgreSQL the same button pressed twice may commit between our reading and our writing.
+        return match obligations::get(tx, notice_no, person_no)? {
+            Some(now_stands) if now_stands.state == ObligationState::Acknowledged => {
+                Ok(Confirmed::Already {
+                    at: now_stands.acted_at.unwrap_or(now),
+                })
+            }
+            _ => Err(Refusal::conflict("obligation_closed").into()),
+        };
     }
     obligations::mark_opened(tx, notice_no, person_no, now)?;
     receipts::insert(

@@ -35,7 +35,9 @@ impl Drop for Published {
 fn folder() -> Option<PathBuf> {
     let state = std::env::var_os("XDG_STATE_HOME")
         .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state")))?;
+        .or_else(|| {
+            std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/state"))
+        })?;
     Some(state.join("yuezhi"))
 }
 
@@ -43,10 +45,18 @@ fn folder() -> Option<PathBuf> {
 pub fn publish(url: &str, key: &str, port: u16) -> Option<Published> {
     let folder = folder()?;
     let path = folder.join(format!("server-{port}.json"));
-    let server = LocalServer { url: url.to_owned(), key: key.to_owned(), pid: std::process::id() };
+    let server = LocalServer {
+        url: url.to_owned(),
+        key: key.to_owned(),
+        pid: std::process::id(),
+    };
     let written = fs::create_dir_all(&folder).and_then(|()| {
         drop(fs::remove_file(&path));
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
         file.write_all(serde_json::to_string(&server)?.as_bytes())
     });
     match written {
@@ -60,11 +70,17 @@ pub fn publish(url: &str, key: &str, port: u16) -> Option<Published> {
 
 /// The servers of this user that are running.
 pub fn running() -> Vec<LocalServer> {
-    let Some(entries) = folder().and_then(|folder| fs::read_dir(folder).ok()) else { return Vec::new() };
+    let Some(entries) = folder().and_then(|folder| fs::read_dir(folder).ok()) else {
+        return Vec::new();
+    };
     entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().to_string_lossy().starts_with("server-"))
-        .filter_map(|entry| serde_json::from_slice::<LocalServer>(&fs::read(entry.path()).ok()?).ok())
-        .filter(|server| fs::metadata(format!("/proc/{}", server.pid)).is_ok() || !cfg!(target_os = "linux"))
+        .filter_map(|entry| {
+            serde_json::from_slice::<LocalServer>(&fs::read(entry.path()).ok()?).ok()
+        })
+        .filter(|server| {
+            fs::metadata(format!("/proc/{}", server.pid)).is_ok() || !cfg!(target_os = "linux")
+        })
         .collect()
 }

@@ -31,7 +31,13 @@ use crate::{
 
 /// 阅知 Yuezhi: policy updates that people really read.
 #[derive(Debug, Parser)]
-#[command(name = "yuezhi", version, about, propagate_version = true, arg_required_else_help = true)]
+#[command(
+    name = "yuezhi",
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -49,7 +55,13 @@ pub struct Global {
     #[arg(long, global = true, value_name = "URL", env = "YUEZHI_URL")]
     pub url: Option<String>,
     /// API token for the server.
-    #[arg(long, global = true, value_name = "TOKEN", env = "YUEZHI_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "TOKEN",
+        env = "YUEZHI_TOKEN",
+        hide_env_values = true
+    )]
     pub token: Option<String>,
     /// Print the result as JSON.
     #[arg(long, global = true)]
@@ -62,22 +74,31 @@ pub struct Global {
 impl Global {
     pub fn texts(&self) -> Texts {
         let from_environment = || {
-            ["LC_ALL", "LC_MESSAGES", "LANG"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+            ["LC_ALL", "LC_MESSAGES", "LANG"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
         };
-        let language = self.language.clone().or_else(from_environment).and_then(|tag| parse_language(&tag));
+        let language = self
+            .language
+            .clone()
+            .or_else(from_environment)
+            .and_then(|tag| parse_language(&tag));
         Texts::of(language.unwrap_or(Language::En))
     }
 
     /// The file given, or the one in this folder if there is one.
     pub fn config_path(&self) -> Option<PathBuf> {
         let here = PathBuf::from("yuezhi.toml");
-        self.config.clone().or_else(|| here.exists().then_some(here))
+        self.config
+            .clone()
+            .or_else(|| here.exists().then_some(here))
     }
 
     pub fn load_config(&self) -> Result<crate::config::Config, Failure> {
         // A client's own variables are not settings of the server.
         let variables = std::env::vars().filter(|(name, _)| name.contains("__"));
-        crate::config::Config::load(self.config_path().as_deref(), variables).map_err(|error| Failure::usage(error.to_string()))
+        crate::config::Config::load(self.config_path().as_deref(), variables)
+            .map_err(|error| Failure::usage(error.to_string()))
     }
 }
 
@@ -125,18 +146,28 @@ pub struct Failure {
 
 impl Failure {
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 2 }
+        Self {
+            message: message.into(),
+            code: 2,
+        }
     }
 
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { message: message.into(), code: 1 }
+        Self {
+            message: message.into(),
+            code: 1,
+        }
     }
 
     pub fn of_action(error: &ActionError, texts: Texts) -> Self {
         match error {
             ActionError::Refused(refusal) => Self {
                 message: refusal.sentence(texts),
-                code: if refusal.kind == RefusalKind::Invalid { 2 } else { 1 },
+                code: if refusal.kind == RefusalKind::Invalid {
+                    2
+                } else {
+                    1
+                },
             },
             ActionError::Internal(inside) => Self::failed(inside.clone()),
         }
@@ -147,10 +178,16 @@ impl Failure {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     output::start_logging(&cli.command);
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         tracing::debug!("a TLS provider was installed already");
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output::failure(&format!("cannot start: {error}"));

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::response::Response;
 use axum_extra::extract::Query;
 use serde::Deserialize;
-use yuezhi_store::{StoreError, Tx, audit, notices};
+use yuezhi_store::{StoreError, Tx, audit, notices, policies, schedules};
 
 use super::{
     frame::{Frame, render},
@@ -49,6 +49,8 @@ struct Line {
     subject: String,
     href: Option<String>,
     detail: String,
+    /// The JSON as it stands in the record.
+    full: String,
 }
 
 #[derive(Template)]
@@ -129,7 +131,12 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
                     .split_once(':')
                     .map_or_else(|| entry.subject.clone(), |(_, rest)| rest.to_owned())
             }),
-            detail: detail(&entry.detail),
+            detail: detail(me.t, &entry.detail),
+            full: if entry.detail == "{}" {
+                String::new()
+            } else {
+                entry.detail.clone()
+            },
         });
     let page = Page {
         f: Frame::load(&me, "audit", me.t.get("console.nav.audit")).await?,
@@ -152,15 +159,23 @@ fn full_actor(text: String) -> String {
     }
 }
 
-/// What a notice is called.
+/// What a subject is called, where it has a name.
 fn title(tx: &mut Tx<'_>, subject: &str) -> Result<Option<String>, StoreError> {
-    let Some(id) = subject
-        .strip_prefix("notice:")
-        .and_then(|id| id.parse().ok())
-    else {
+    let Some((kind, id)) = subject.split_once(':') else {
         return Ok(None);
     };
-    Ok(notices::by_id(tx, &id)?.map(|notice| notice.title))
+    Ok(match kind {
+        "notice" => match id.parse() {
+            Ok(id) => notices::by_id(tx, &id)?.map(|notice| notice.title),
+            Err(_) => None,
+        },
+        "policy" => policies::by_slug(tx, id)?.map(|policy| policy.title),
+        "schedule" => match id.parse() {
+            Ok(id) => schedules::by_id(tx, &id)?.map(|schedule| schedule.name),
+            Err(_) => None,
+        },
+        _ => None,
+    })
 }
 
 fn href(subject: &str) -> Option<String> {
@@ -173,18 +188,41 @@ fn href(subject: &str) -> Option<String> {
     }
 }
 
-/// The JSON detail as `name: value` pairs.
-fn detail(json: &str) -> String {
+/// Members of the detail that have words; hashes and ids stand in the full detail.
+const TOLD: &[&str] = &[
+    "version",
+    "recipients",
+    "requirement",
+    "audience",
+    "reason",
+    "outstanding",
+    "people",
+    "pending_closed",
+    "created",
+    "updated",
+    "left",
+    "file",
+    "rule",
+    "name",
+    "retried",
+];
+
+/// The JSON detail in words.
+fn detail(t: Texts, json: &str) -> String {
     let Ok(serde_json::Value::Object(members)) = serde_json::from_str(json) else {
         return String::new();
     };
-    let plain = |value: &serde_json::Value| match value {
-        serde_json::Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    members
-        .iter()
-        .map(|(name, value)| format!("{name}: {}", plain(value)))
-        .collect::<Vec<_>>()
-        .join(" · ")
+    let told = TOLD.iter().filter_map(|name| {
+        let plain = match members.get(*name)? {
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let value = match *name {
+            "audience" => words::audience(t, &plain),
+            "requirement" => t.of_value("console.requirement", &plain),
+            _ => plain,
+        };
+        Some(format!("{} {value}", t.of_value("console.detail", name)))
+    });
+    told.collect::<Vec<_>>().join(" · ")
 }

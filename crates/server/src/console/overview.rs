@@ -27,6 +27,8 @@ const NOTICES_READ: usize = 50;
 /// Open notices shown here; the rest is one click away.
 const NOTICES_SHOWN: usize = 8;
 const NEXT_SHOWN: usize = 5;
+/// Overdue notices named one by one.
+const LATE_SHOWN: usize = 3;
 
 /// Something an administrator or publisher should do.
 struct Need {
@@ -283,7 +285,20 @@ fn late_notices(me: &SignedIn, facts: &Facts) -> Vec<Need> {
         href: format!("/console/notices/{}#outstanding", row.notice.id),
         act: me.t.get("console.need.list").to_owned(),
     };
-    facts.open.iter().filter(is_late).map(need).collect()
+    let late: Vec<&NoticeRow> = facts.open.iter().filter(is_late).collect();
+    let mut needs: Vec<Need> = late.iter().take(LATE_SHOWN).copied().map(need).collect();
+    let more = late.len().saturating_sub(LATE_SHOWN);
+    if more > 0 {
+        needs.push(Need {
+            kind: "warn",
+            icon: "bell",
+            title: me.t.count("console.need.overdue_more", more as i64),
+            detail: String::new(),
+            href: "/console/notices".to_owned(),
+            act: me.t.get("console.need.look").to_owned(),
+        });
+    }
+    needs
 }
 
 fn broken_files(me: &SignedIn, facts: &Facts) -> Vec<Need> {

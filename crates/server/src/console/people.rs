@@ -120,15 +120,16 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         "departments",
         tree.len(),
     );
+    let root = words::root(tree.iter().map(|d| d.path.as_str()));
     let departments = std::iter::once(Choice::new(
         "",
         me.t.get("console.all_departments"),
         &asked.department,
     ))
-    .chain(
-        tree.into_iter()
-            .map(|d| Choice::new(d.path.clone(), d.path, &asked.department)),
-    )
+    .chain(tree.into_iter().map(|d| {
+        let label = words::below_root(&root, &d.path).to_owned();
+        Choice::new(d.path, label, &asked.department)
+    }))
     .collect();
     let states = [("", "active"), ("left", "left")]
         .into_iter()
@@ -146,7 +147,11 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         lead,
         departments,
         states,
-        lines: rows.into_iter().take(PAGE).map(line).collect(),
+        lines: rows
+            .into_iter()
+            .take(PAGE)
+            .map(|person| line(person, &root))
+            .collect(),
         next,
         first: (asked.after > 0).then(|| query("")),
         is_filtered: !asked.q.trim().is_empty()
@@ -157,14 +162,14 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
     Ok(render(&me, &page))
 }
 
-fn line(person: Person) -> Line {
+fn line(person: Person, root: &str) -> Line {
     Line {
         href: format!("/console/people/{}", person.id),
         has_dingtalk: person.dingtalk_user_id.is_some(),
         is_active: person.is_active(),
         name: person.name,
         staff_no: person.staff_no,
-        department: person.department_path,
+        department: words::below_root(root, &person.department_path).to_owned(),
         title: person.title.unwrap_or_default(),
         email: person.email.unwrap_or_default(),
     }
@@ -235,7 +240,7 @@ pub(super) async fn show(me: SignedIn, Path(id): Path<String>) -> Result<Respons
             .filter(|o| o.state == ObligationState::Pending && o.notice_state == NoticeState::Open)
             .count(),
         owed: owed.iter().map(|o| owed_line(&me, o)).collect(),
-        person: line(person),
+        person: line(person, ""),
     };
     Ok(render(&me, &page))
 }

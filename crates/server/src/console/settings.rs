@@ -60,6 +60,7 @@ struct Page {
     wrong: Option<(&'static str, String)>,
     years: Vec<YearTab>,
     days: Vec<Day>,
+    year_was_chosen: bool,
     warnings: Vec<String>,
     facts: Vec<(String, String)>,
     login: String,
@@ -97,6 +98,7 @@ async fn page(
         .await?;
     let tell = me.teller();
     let today = tell.today();
+    let year_was_chosen = year.is_some();
     let year = year.unwrap_or(today.year());
     let calendar = me.app.calendar();
     let years = (today.year() - 1..=today.year() + 1).map(|of| YearTab {
@@ -117,6 +119,7 @@ async fn page(
         wrong: refusal.map(|refusal| (refusal.field.unwrap_or_default(), refusal.sentence(me.t))),
         years: years.collect(),
         days: days(me, year),
+        year_was_chosen,
         warnings: import_calendar::warnings(&me.app, me.now)
             .into_iter()
             .map(|warning| {

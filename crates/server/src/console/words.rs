@@ -103,6 +103,27 @@ pub fn audience(t: Texts, rule: &str) -> String {
         .map_or_else(|_| rule.to_owned(), |audience| audience.show(t.language))
 }
 
+/// The department that all others are below, `澜川科技集团`; empty where there are several.
+pub fn root<'a>(mut paths: impl Iterator<Item = &'a str>) -> String {
+    let first_of = |path: &'a str| path.split('/').next().unwrap_or_default();
+    let Some(first) = paths.next().map(first_of) else {
+        return String::new();
+    };
+    if paths.all(|path| first_of(path) == first) {
+        first.to_owned()
+    } else {
+        String::new()
+    }
+}
+
+/// A department's path without the one root of the company, which says nothing in a list.
+pub fn below_root<'a>(root: &str, path: &'a str) -> &'a str {
+    path.strip_prefix(root)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .filter(|_| !root.is_empty())
+        .unwrap_or(path)
+}
+
 /// How long until a due time: workdays left, today, or overdue.
 pub fn due_note(app: &App, t: Texts, now: UnixMillis, due_at: UnixMillis) -> String {
     if now > due_at {

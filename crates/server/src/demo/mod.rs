@@ -176,15 +176,25 @@ fn robot_secret(group: &str) -> String {
     format!("SEC{}", robot_token(&format!("{group} secret")))
 }
 
+/// A sandbox for an invented company of so many people, on a free port; for `yuezhi sandbox`.
+pub fn sandbox_for(people: usize) -> SandboxConfig {
+    sandbox_of(&company::company(people, SEED))
+}
+
+fn sandbox_of(company: &company::Company) -> SandboxConfig {
+    let mut config = SandboxConfig::new(seed::organisation(company));
+    config.groups = seed::groups(company);
+    config.apps = vec![seed::login_app()];
+    config
+}
+
 async fn start_sandbox(
     options: &DemoOptions,
     company: &company::Company,
 ) -> Result<SandboxHandle, ActionError> {
-    let mut config = SandboxConfig::new(seed::organisation(company));
+    let mut config = sandbox_of(company);
     config.listen = options.sandbox_listen;
     config.data_dir = Some(options.data.join("sandbox"));
-    config.groups = seed::groups(company);
-    config.apps = vec![seed::login_app()];
     config.mail_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     Sandbox::start(config).await.map_err(ActionError::internal)
 }

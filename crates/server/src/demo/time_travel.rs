@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::ToSpan as _;
 use yuezhi_domain::{Schedule, UnixMillis};
-use yuezhi_store::{deliveries, notices, schedules, settings};
+use yuezhi_store::{deliveries, notices, schedules, sessions, settings};
 
 use super::OFFSET_SETTING;
 use crate::{
@@ -58,8 +58,13 @@ pub async fn travel(app: &App, destination: &Destination) -> Result<UnixMillis, 
         move_to(app, target);
     }
     let offset = app.clock.offset_ms().to_string();
+    let moved = app.now().0 - now.0;
     app.db
-        .write(move |tx| Ok::<_, ActionError>(settings::put(tx, OFFSET_SETTING, &offset)?))
+        .write(move |tx| {
+            sessions::extend_all(tx, moved)?;
+            settings::put(tx, OFFSET_SETTING, &offset)?;
+            Ok::<_, ActionError>(())
+        })
         .await?;
     app.wake();
     app.announce(0);
@@ -93,7 +98,7 @@ fn target(
     Ok(next.at.plus(Duration::from_secs(1)))
 }
 
-async fn next_stop(app: &App) -> Result<Option<UnixMillis>, ActionError> {
+pub(super) async fn next_stop(app: &App) -> Result<Option<UnixMillis>, ActionError> {
     app.db
         .read(|tx| {
             let plans = notices::next_reminder_at_min(tx)?;

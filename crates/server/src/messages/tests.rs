@@ -205,7 +205,9 @@ fn no_place_of_a_text_stays_unfilled() {
 
 #[test]
 fn every_reason_says_what_happened_and_what_to_do_in_both_languages() {
-    const OWN: [&str; 6] = [
+    const OWN: [&str; 8] = [
+        "notice_over",
+        "settled",
         "lane_gone",
         "channel_broken",
         "no_address",

@@ -221,7 +221,7 @@ impl AtWork {
             Ok(true) => app.wake(),
             Ok(false) => {}
             Err(error) => {
-                tracing::error!(lane = %name, %error, "a lane could not be worked; next try at the interval")
+                tracing::error!(lane = %name, %error, "a lane could not be worked; next try at the interval");
             }
         }
     }

@@ -93,7 +93,13 @@ fn carry_forward(
     personal_lanes: &[String],
     now: UnixMillis,
 ) -> Result<(), ActionError> {
-    for old in notices::superseded_by(tx, &notice.id)? {
+    let mut before = notices::superseded_by(tx, &notice.id)?;
+    before.extend(
+        notices::of_policy(tx, notice.policy_no, 2)?
+            .into_iter()
+            .find(|old| old.no < notice.no && old.state == NoticeState::Closed),
+    );
+    for old in before {
         obligations::carry_forward(tx, old.no, notice.no, notice.requirement, now)?;
         receipts::carry_forward(tx, old.no, notice.no, now)?;
     }

@@ -1,9 +1,9 @@
-//! Sweeps away what has run out: sessions, idempotency keys; brings robots and calendar days that another node saved
+//! Sweeps away what has run out: sessions, idempotency keys, notices that everybody has settled; brings robots and calendar days that another node saved
 //! into this one.
 
 use std::time::Duration;
 
-use yuezhi_store::{idempotency, sessions};
+use yuezhi_store::{idempotency, notices, sessions};
 
 use super::Next;
 use crate::{
@@ -20,6 +20,7 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
     app.db
         .write(move |tx| {
             sessions::delete_expired(tx, now)?;
+            notices::close_settled(tx, now)?;
             idempotency::prune(tx, now.minus(IDEMPOTENCY_KEPT))?;
             Ok::<_, ActionError>(())
         })

@@ -63,7 +63,7 @@ const WORKERS: &[Worker] = &[
     },
     Worker {
         name: "housekeep",
-        interval: Duration::from_secs(600),
+        interval: Duration::from_mins(10),
         tick: |app| Box::pin(housekeep::tick(app)),
     },
 ];
@@ -100,7 +100,9 @@ impl Workers {
             .await
             .is_err()
         {
-            tracing::warn!("some messages were still being sent; they are sent again at the next start");
+            tracing::warn!(
+                "some messages were still being sent; they are sent again at the next start"
+            );
         }
     }
 }

@@ -12,11 +12,11 @@ const RECLAIMED: &str = "INSERT INTO attempts (delivery_no, number, at, outcome,
 const RECLAIM: &str = "UPDATE deliveries SET state = 'due', attempts = attempts + 1, lease_owner = NULL, \
      lease_until = NULL WHERE state = 'sending' AND lease_until < ?1";
 // Being sent by nobody: the lane is not leased by the node that claimed them, and not worked by the asking node.
-const ORPHANED: &str = "state = 'sending' AND lane NOT IN {texts ?2} AND NOT EXISTS (SELECT 1 FROM lanes l \
+const ORPHANED: &str = "state = 'sending' AND NOT lane {in_texts ?2} AND NOT EXISTS (SELECT 1 FROM lanes l \
      WHERE l.name = deliveries.lane AND l.lease_owner = deliveries.lease_owner AND l.lease_until >= ?1)";
-const LEAD: &str = "UPDATE deliveries SET leader_no = ?2 WHERE no IN {ids ?1}";
+const LEAD: &str = "UPDATE deliveries SET leader_no = ?2 WHERE no {in_ids ?1}";
 const RELEASE: &str = "UPDATE deliveries SET state = 'due', due_at = ?3, lease_owner = NULL, lease_until = NULL \
-     WHERE no IN {ids ?2} AND state = 'sending' AND lease_owner = ?1";
+     WHERE no {in_ids ?2} AND state = 'sending' AND lease_owner = ?1";
 const LANES_WITH_DUE: &str = "SELECT l.name FROM lanes l WHERE l.stopped_at IS NULL \
      AND (l.held_until IS NULL OR l.held_until <= ?1) AND EXISTS (SELECT 1 FROM deliveries d \
      WHERE d.lane = l.name AND d.state = 'due' AND d.due_at <= ?1) ORDER BY l.name";

@@ -97,7 +97,7 @@ pub fn expand_personal(
     }
     if !wanted.only_person_nos.is_empty() {
         params.push(only.to_value());
-        narrowed.push_str(" AND o.person_no IN {ids ?9}");
+        narrowed.push_str(" AND o.person_no {in_ids ?9}");
     }
     // The casts tell PostgreSQL what a parameter in a select list is.
     let sql = |state: &str, code: &str, address_is: &str| {

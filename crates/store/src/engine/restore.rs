@@ -236,7 +236,7 @@ fn restore_postgres(
     for (table, column) in target.tx().read(IDENTITIES, p![], |row| {
         Ok((row.get::<String>(0)?, row.get::<String>(1)?))
     })? {
-        target.tx().reset_numbers(&table, &column)?;
+        target.tx().finish_bulk(&table, Some(&column))?;
     }
     let held = hold_back(&mut target, now)?;
     target.control("COMMIT")?;

@@ -7,8 +7,8 @@
 //!
 //! | token | SQLite | PostgreSQL | why |
 //! |---|---|---|---|
-//! | `{ids ?1}` | `json_each` | `jsonb_array_elements_text` | a list of integers travels as one JSON text |
-//! | `{texts ?1}` | the same | the same | a list of texts |
+//! | `x {in_ids ?1}` | `IN` with `json_each` | `= ANY` of an array | a list of integers travels as one JSON text |
+//! | `x {in_texts ?1}` | the same | the same | a list of texts |
 //! | `{skip_locked}` | nothing | `FOR UPDATE SKIP LOCKED` | SQLite has one writer; PostgreSQL's must not wait for each other |
 //! | `{for_update}` | nothing | `FOR UPDATE` | the same |
 //! | `{binary}` | `COLLATE BINARY` | `COLLATE "C"` | a prefix is a range of bytes |
@@ -65,11 +65,16 @@ impl Dialect {
         };
         let sqlite = self == Self::Sqlite;
         let text = match name {
-            "ids" | "texts" if sqlite => format!("(SELECT value FROM json_each({argument}))"),
-            "ids" => format!(
-                "(SELECT CAST(jsonb_array_elements_text(CAST({argument} AS jsonb)) AS BIGINT))"
+            "in_ids" | "in_texts" if sqlite => {
+                format!("IN (SELECT value FROM json_each({argument}))")
+            }
+            // A JSON list of integers becomes an array's text by its brackets alone.
+            "in_ids" => {
+                format!("= ANY (CAST(translate({argument}, '[]', '{{}}') AS BIGINT[]))")
+            }
+            "in_texts" => format!(
+                "= ANY (ARRAY(SELECT jsonb_array_elements_text(CAST({argument} AS jsonb))))"
             ),
-            "texts" => format!("(SELECT jsonb_array_elements_text(CAST({argument} AS jsonb)))"),
             name => self.word(name).to_owned(),
         };
         out.push_str(&text);
@@ -109,11 +114,11 @@ mod tests {
 
     #[test]
     fn placeholders_and_tokens_outside_quotes_are_rewritten() {
-        let sql = "SELECT '? {x} it''s' FROM t WHERE a = ?1 AND b IN {ids ?2} {skip_locked}";
+        let sql = "SELECT '? {x} it''s' FROM t WHERE a = ?1 AND b {in_ids ?2} {skip_locked}";
         assert_eq!(
             Dialect::Postgres.render(sql),
-            "SELECT '? {x} it''s' FROM t WHERE a = $1 AND b IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS jsonb)) \
-             AS BIGINT)) FOR UPDATE SKIP LOCKED"
+            "SELECT '? {x} it''s' FROM t WHERE a = $1 AND b = ANY (CAST(translate($2, '[]', '{}') AS BIGINT[])) \
+             FOR UPDATE SKIP LOCKED"
         );
         assert_eq!(
             Dialect::Sqlite.render(sql),

@@ -124,16 +124,20 @@ impl Tx<'_> {
         self.note(answer)
     }
 
-    /// After rows were added with numbers of the caller's: the next number the database gives is above them.
-    pub fn reset_numbers(&mut self, table: &str, column: &str) -> Result<(), StoreError> {
-        if self.dialect() == Dialect::Postgres {
+    /// After many rows were added with numbers of the caller's: the next number the database gives is above them, and
+    /// PostgreSQL's planner knows of them at once instead of after a minute.
+    pub fn finish_bulk(&mut self, table: &str, column: Option<&str>) -> Result<(), StoreError> {
+        if self.dialect() != Dialect::Postgres {
+            return Ok(());
+        }
+        if let Some(column) = column {
             let sql = format!(
                 "SELECT setval(pg_get_serial_sequence('\"{table}\"', '{column}'), \
                  (SELECT COALESCE(max(\"{column}\"), 0) + 1 FROM \"{table}\"), false)"
             );
             self.one(&sql, &[])?;
         }
-        Ok(())
+        self.exec(&format!("ANALYZE \"{table}\""), &[]).map(|_| ())
     }
 
     /// Calls `each` with every row as it comes, without keeping them. The row is reused: take out what you need.

@@ -18,7 +18,7 @@ const CARRY_READ: &str = "UPDATE obligations SET state = 'closed', acted_at = ?3
 const REMIND_ALL: &str = "UPDATE obligations SET reminded = reminded + 1, reminded_at = ?2 \
      WHERE notice_no = ?1 AND state = 'pending'";
 const REMIND_SOME: &str = "UPDATE obligations SET reminded = reminded + 1, reminded_at = ?2 \
-     WHERE notice_no = ?1 AND state = 'pending' AND person_no IN {ids ?3}";
+     WHERE notice_no = ?1 AND state = 'pending' AND person_no {in_ids ?3}";
 
 /// Ends everything that is still pending under a notice; how many.
 pub fn close_all_pending(

@@ -8,15 +8,14 @@ use crate::{
     query::Query,
 };
 
-const ANY_IN_RANGE: &str =
-    "SELECT 1 FROM obligations WHERE notice_no = ?1 AND person_no > ?2 AND person_no <= ?3 LIMIT 1";
-
+const ANY_BEYOND: &str =
+    "SELECT 1 FROM obligations WHERE notice_no = ?1 AND person_no > ?2 LIMIT 1";
 // The casts tell PostgreSQL what a parameter in a select list is.
 const INSERT: &str = "INSERT INTO obligations (notice_no, person_no, department_no, state, due_at, reason, reminded) \
-     SELECT CAST(?1 AS BIGINT), p.no, p.department_no, ?4, CAST(?5 AS BIGINT), ?6, 0 FROM people p \
-     WHERE p.no > ?2 AND p.no <= ?3 AND ";
+     SELECT CAST(?1 AS BIGINT), p.no, p.department_no, ?4, CAST(?5 AS BIGINT), ?6, 0 FROM people p WHERE p.no > ?2 AND ";
+const LAST: &str = "SELECT COALESCE(max(person_no), ?2) FROM obligations WHERE notice_no = ?1";
 const LAST_OF_CHUNK: &str =
-    "SELECT count(*), max(no) FROM (SELECT p.no FROM people p WHERE p.no > ?1 AND ";
+    "SELECT count(*), COALESCE(max(no), ?1) FROM (SELECT p.no FROM people p WHERE p.no > ?1 AND ";
 
 /// The next chunk of an audience.
 #[derive(Clone, Copy, Debug)]
@@ -44,26 +43,24 @@ pub struct Expanded {
 
 /// Writes a chunk. People who have their obligation already are passed over.
 pub fn expand(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<Expanded, StoreError> {
-    let (count, last_person_no) = last_of_chunk(tx, chunk)?;
-    let done = count < chunk.limit_people;
-    let Some(last_person_no) = last_person_no else {
-        return Ok(Expanded {
-            inserted: 0,
-            last_person_no: chunk.after_person_no,
-            done,
-        });
+    let begin = [chunk.notice_no, chunk.after_person_no].map(Value::Int);
+    let is_first = tx.row_opt(ANY_BEYOND, &begin)?.is_none();
+    // Where nobody has an obligation yet, the last one written tells how far the chunk reached.
+    let reached = if is_first {
+        None
+    } else {
+        Some(reach(tx, chunk)?)
     };
-    let range = [chunk.notice_no, chunk.after_person_no, last_person_no].map(Value::Int);
-    let was_empty = tx.row_opt(ANY_IN_RANGE, &range)?.is_none();
-    let mut params = range.to_vec();
-    params.push(Value::from_text(Some(chunk.initial.as_str().to_owned())));
-    params.push(chunk.due_at.map_or(Value::Null, |at| Value::Int(at.0)));
-    params.push(Value::from_text(chunk.reason.map(ToOwned::to_owned)));
-    let mut query = Query::new(INSERT, params);
-    audience::push_predicate(tx, &mut query, chunk.resolved)?;
-    query.push(" ORDER BY p.no ON CONFLICT DO NOTHING");
-    let inserted = tx.exec(query.sql(), query.params())?;
-    if was_empty {
+    let inserted = insert(tx, chunk)?;
+    let (last_person_no, done) = match reached {
+        Some(reached) => reached,
+        None => {
+            let last = tx.read_one(LAST, &begin, |row| row.get(0))?;
+            (last, (inserted as i64) < chunk.limit_people)
+        }
+    };
+    if is_first {
+        let range = [chunk.notice_no, chunk.after_person_no, last_person_no].map(Value::Int);
         tx.exec(ADD_EXPANDED, &range)?;
     } else {
         progress::recount(tx, chunk.notice_no)?;
@@ -75,13 +72,28 @@ pub fn expand(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<Expanded, StoreErro
     })
 }
 
-/// How many people the chunk has, and the last one's number.
-fn last_of_chunk(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<(i64, Option<i64>), StoreError> {
+fn insert(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<u64, StoreError> {
+    let params = vec![
+        Value::Int(chunk.notice_no),
+        Value::Int(chunk.after_person_no),
+        Value::Int(chunk.limit_people),
+        Value::from_text(Some(chunk.initial.as_str().to_owned())),
+        chunk.due_at.map_or(Value::Null, |at| Value::Int(at.0)),
+        Value::from_text(chunk.reason.map(ToOwned::to_owned)),
+    ];
+    let mut query = Query::new(INSERT, params);
+    audience::push_predicate(tx, &mut query, chunk.resolved)?;
+    query.push(" ORDER BY p.no LIMIT ?3 ON CONFLICT DO NOTHING");
+    tx.exec(query.sql(), query.params())
+}
+
+/// The last person of the chunk, and whether nobody comes after.
+fn reach(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<(i64, bool), StoreError> {
     let params = [chunk.after_person_no, chunk.limit_people].map(Value::Int);
     let mut query = Query::new(LAST_OF_CHUNK, params.to_vec());
     audience::push_predicate(tx, &mut query, chunk.resolved)?;
     query.push(" ORDER BY p.no LIMIT ?2) AS chunk");
     tx.read_one(query.sql(), query.params(), |row| {
-        Ok((row.get(0)?, row.get(1)?))
+        Ok((row.get(1)?, row.get::<i64>(0)? < chunk.limit_people))
     })
 }

@@ -16,7 +16,7 @@ const SELECT: &str = "SELECT o.person_no, p.id, p.staff_no, p.name, p.title, p.e
      FROM obligations o JOIN people p ON p.no = o.person_no LEFT JOIN departments d ON d.no = o.department_no \
      WHERE o.notice_no = ?1";
 const DEPARTMENTS: &str = "SELECT department_no FROM progress WHERE notice_no = ?1 AND total > 0 AND department_no >= ?2 \
-     AND department_no IN {ids ?3} ORDER BY department_no";
+     AND department_no {in_ids ?3} ORDER BY department_no";
 const OF_PERSON: &str = "SELECT n.no, n.id, n.state, n.requirement, n.title, n.language, n.issued_at, p.no, p.slug, p.title, v.no, \
      v.label, v.summary, o.state, o.reason, o.due_at, o.opened_at, o.acted_at \
      FROM obligations o JOIN notices n ON n.no = o.notice_no JOIN policies p ON p.no = n.policy_no \
@@ -126,15 +126,15 @@ pub fn list(
     if let Some(text) = search {
         // The people are found first; they are few.
         let found = json(&people::find_nos(tx, text)?);
-        page.query.push(" AND o.person_no IN ").bind_ids(found);
+        page.query.push(" AND o.person_no ").bind_ids(found);
         if !filter.states.is_empty() {
             page.query
-                .push(" AND o.state IN ")
+                .push(" AND o.state ")
                 .bind_texts(json(&filter.states));
         }
         if !filter.department_nos.is_empty() {
             page.query
-                .push(" AND o.department_no IN ")
+                .push(" AND o.department_no ")
                 .bind_ids(json(&filter.department_nos));
         }
     }

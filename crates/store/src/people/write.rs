@@ -191,7 +191,8 @@ pub fn insert_many(
             .into_iter()
             .map(|(department_no, no)| [Value::Int(department_no), Value::Int(no)]),
     )?;
-    tx.reset_numbers("people", "no")?;
+    tx.finish_bulk("memberships", None)?;
+    tx.finish_bulk("people", Some("no"))?;
     Ok(added)
 }
 

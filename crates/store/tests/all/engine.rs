@@ -411,7 +411,7 @@ fn many_statements_run_as_one_prepared_statement() {
         let some = db
             .read_blocking(|tx| {
                 tx.read(
-                    "SELECT key FROM settings WHERE key IN {texts ?1} ORDER BY key",
+                    "SELECT key FROM settings WHERE key {in_texts ?1} ORDER BY key",
                     p![r#"["k7","k9","x"]"#],
                     |row| row.get::<String>(0),
                 )

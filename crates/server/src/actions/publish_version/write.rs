@@ -86,6 +86,10 @@ impl Work {
         }
         // Asked here and not when the fields were settled: a large notice may have opened meanwhile.
         let open_notices = notices::open_for_policy(tx, policy_no)?;
+        // A notice that everybody had settled is closed; after a minor change its confirmations count on all the same.
+        let last_closed = notices::of_policy(tx, policy_no, 1)?
+            .into_iter()
+            .find(|notice| notice.state == NoticeState::Closed);
         let version_no = self.version(tx, policy_no)?;
         if let Some(latest) = &latest {
             versions::supersede(tx, latest.no)?;
@@ -95,6 +99,9 @@ impl Work {
         self.fan_out(tx, notice_no)?;
         for old in &open_notices {
             self.supersede(tx, old, notice_no)?;
+        }
+        if let Some(closed) = &last_closed {
+            self.carry_forward(tx, closed.no, notice_no)?;
         }
         self.group_messages(tx, notice_no)?;
         self.record(tx)?;
@@ -269,14 +276,21 @@ impl Work {
             now,
             Some("superseded"),
         )?;
-        if self.settled.change == ChangeKind::Minor
-            && self.settled.requirement != Requirement::Inform
-        {
-            obligations::carry_forward(tx, old.no, notice_no, self.settled.requirement, now)?;
-            receipts::carry_forward(tx, old.no, notice_no, now)?;
-            deliveries::cancel_due_for_settled(tx, notice_no)?;
-        }
+        self.carry_forward(tx, old.no, notice_no)?;
         deliveries::cancel_pending_for_notice(tx, old.no)?;
+        Ok(())
+    }
+
+    fn carry_forward(&self, tx: &mut Tx<'_>, from: i64, to: i64) -> Result<(), ActionError> {
+        if self.settled.change != ChangeKind::Minor
+            || self.settled.requirement == Requirement::Inform
+        {
+            return Ok(());
+        }
+        let now = self.settled.now;
+        obligations::carry_forward(tx, from, to, self.settled.requirement, now)?;
+        receipts::carry_forward(tx, from, to, now)?;
+        deliveries::cancel_due_for_settled(tx, to)?;
         Ok(())
     }
 

@@ -112,7 +112,11 @@ pub async fn with_password(
 const DEMO_LOGIN: &str = "demo";
 
 /// Opens the console of a demo: as its administrator, who is made at the first visit and has no password anybody knows.
-pub async fn into_demo(app: &App, name: &str, user_agent: &str) -> Result<SessionCookie, ActionError> {
+pub async fn into_demo(
+    app: &App,
+    name: &str,
+    user_agent: &str,
+) -> Result<SessionCookie, ActionError> {
     let now = app.now();
     let hash = hash(&fresh_secret(app)).await?;
     let (id, name): (uuid::Uuid, _) = (app.ids.next(now), name.to_owned());

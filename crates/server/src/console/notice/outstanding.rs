@@ -12,12 +12,12 @@ use crate::{
     console::{
         session::SignedIn,
         ui::{Choice, Markup, Teller, address},
-        words::Tag,
+        words::{self, Tag},
     },
     texts::Texts,
 };
 
-const PAGE: usize = 50;
+const PAGE: usize = 20;
 /// People written into a table at once.
 const BATCH: usize = 2_000;
 
@@ -142,20 +142,20 @@ impl List {
             })
             .flatten();
         let tell = me.teller();
+        let root = words::root(read.departments.iter().map(String::as_str));
         let whole = me.t.get("console.all_departments");
         let departments = std::iter::once(Choice::new("", whole, &asked.department))
-            .chain(
-                read.departments
-                    .into_iter()
-                    .map(|path| Choice::new(path.clone(), path, &asked.department)),
-            )
+            .chain(read.departments.into_iter().map(|path| {
+                let label = words::below_root(&root, &path).to_owned();
+                Choice::new(path, label, &asked.department)
+            }))
             .collect();
         Self {
             lines: read
                 .rows
                 .iter()
                 .take(PAGE)
-                .map(|row| line(me, notice, &tell, row))
+                .map(|row| line(me, notice, &tell, &root, row))
                 .collect(),
             q: asked.q.clone(),
             states: states(me.t, notice, &asked.state),
@@ -189,13 +189,13 @@ fn states(t: Texts, notice: &Notice, current: &str) -> Vec<Choice> {
         .collect()
 }
 
-fn line(me: &SignedIn, notice: &Notice, tell: &Teller, row: &ObligationRow) -> Line {
+fn line(me: &SignedIn, notice: &Notice, tell: &Teller, root: &str, row: &ObligationRow) -> Line {
     Line {
         person_no: row.person_no,
         href: format!("/console/people/{}", row.person_id),
         name: row.name.clone(),
         staff_no: row.staff_no.clone(),
-        department: row.department_path.clone(),
+        department: words::below_root(root, &row.department_path).to_owned(),
         opened: row.opened_at.map(|at| tell.ago(at)),
         acted: row.acted_at.map(|at| tell.ago(at)),
         reminded: row.reminded,

@@ -203,7 +203,9 @@ async fn show(
         };
         asked.channels = previous
             .as_ref()
-            .map_or_else(every, |(notice, _)| notice.channels.clone());
+            .map(|(notice, _)| notice.channels.clone())
+            .filter(|channels| !channels.is_empty())
+            .unwrap_or_else(every);
     }
     let new_policy = Choice::new("", me.t.get("console.publish.new_policy"), &asked.policy);
     let policies = std::iter::once(new_policy)
@@ -234,7 +236,11 @@ async fn show(
             label: version.label,
             audience: words::audience(me.t, &notice.audience),
             requirement: words::requirement(me.t, notice.requirement),
-            plan: words::plan(me.t, &notice.plan),
+            plan: if notice.plan == "none" {
+                me.t.get("console.publish.plan_default").to_owned()
+            } else {
+                words::plan(me.t, &notice.plan)
+            },
         }),
         error,
         preview,

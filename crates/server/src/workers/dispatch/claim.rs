@@ -4,7 +4,7 @@
 //! settled) is cancelled here and never rendered. Weakness: who settles within the seconds between claim and sending
 //! still gets the message.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
 use yuezhi_domain::{DeliveryKind, DeliveryState, ObligationState, Pace, UnixMillis};
 use yuezhi_store::{
@@ -142,13 +142,14 @@ fn notice(
     if no == 0 {
         return Ok(None);
     }
-    if !known.contains_key(&no) {
-        let Some(notice) = notices::get(tx, no)? else {
-            return Ok(None);
-        };
-        known.insert(no, notice);
-    }
-    Ok(known.get(&no).map(|notice| notice.state.is_terminal()))
+    let notice = match known.entry(no) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => match notices::get(tx, no)? {
+            Some(notice) => entry.insert(notice),
+            None => return Ok(None),
+        },
+    };
+    Ok(Some(notice.state.is_terminal()))
 }
 
 /// A reminder for somebody, or a group, that owes nothing any more.
@@ -164,15 +165,11 @@ fn is_settled(
         let obligation = obligations::get(tx, delivery.notice_no, delivery.person_no)?;
         return Ok(obligation.is_none_or(|obligation| obligation.state != ObligationState::Pending));
     }
-    if !pending.contains_key(&delivery.notice_no) {
-        pending.insert(
-            delivery.notice_no,
-            progress::totals(tx, delivery.notice_no)?.pending,
-        );
-    }
-    Ok(pending
-        .get(&delivery.notice_no)
-        .is_none_or(|left| *left <= 0))
+    let left = match pending.entry(delivery.notice_no) {
+        Entry::Occupied(entry) => *entry.get(),
+        Entry::Vacant(entry) => *entry.insert(progress::totals(tx, delivery.notice_no)?.pending),
+    };
+    Ok(left <= 0)
 }
 
 /// On a lane that was lively lately, fresh publications wait for each other.

@@ -32,7 +32,7 @@ use crate::{actions::ActionError, app::App};
 const LANE_LEASE: Duration = Duration::from_secs(5);
 const RENEWED_EVERY: Duration = Duration::from_millis(1500);
 /// Only a backstop: claimed deliveries are freed with their lane.
-const DELIVERY_LEASE: Duration = Duration::from_secs(600);
+const DELIVERY_LEASE: Duration = Duration::from_mins(10);
 /// The largest claim, and the most outcomes in one transaction.
 const BATCH: usize = 1_000;
 /// Of a lane with a pace: enough to see a burst whole.
@@ -243,7 +243,7 @@ impl Lane<'_> {
                 // Another node took over; what is in flight ends, nothing more is begun.
                 Ok(false) => self.close(),
                 Err(error) => {
-                    tracing::warn!(lane = self.channel.lane(), %error, "the lane's lease could not be renewed")
+                    tracing::warn!(lane = self.channel.lane(), %error, "the lane's lease could not be renewed");
                 }
             }
         }

@@ -216,7 +216,7 @@ impl Desk {
         }
         let own_key = self.key_of(delivery, delivery.occurrence_no);
         if delivery.person_no == 0 {
-            let (message, mentions) = self.to_group(delivery, now)?;
+            let (message, mentions) = self.for_group(delivery, now)?;
             return Ok(Post {
                 mentions,
                 ..post(own_key, message, now)
@@ -226,7 +226,7 @@ impl Desk {
             .get(&delivery.person_no)
             .filter(|person| person.is_active())
             .ok_or(End::Cancelled("person_gone"))?;
-        let message = self.to_person(delivery, person, now)?;
+        let message = self.for_person(delivery, person, now)?;
         let about = self.about(delivery.notice_no)?;
         let link = self
             .app
@@ -287,7 +287,7 @@ impl Desk {
         }
     }
 
-    fn to_group(
+    fn for_group(
         &mut self,
         delivery: &Delivery,
         now: UnixMillis,
@@ -327,7 +327,7 @@ impl Desk {
         }
     }
 
-    fn to_person(
+    fn for_person(
         &mut self,
         delivery: &Delivery,
         person: &Person,

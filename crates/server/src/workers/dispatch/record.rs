@@ -13,6 +13,8 @@ use yuezhi_store::{
     lanes,
 };
 
+const SHORTEST_HOLD: Duration = Duration::from_secs(1);
+
 /// What recording needs to know of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Member {
@@ -138,7 +140,8 @@ impl Batch {
                 at,
             } => {
                 self.release(&members);
-                let until = at.plus(lane_for);
+                // A hold of no length would be tried again at once, for ever.
+                let until = at.plus(lane_for.max(SHORTEST_HOLD));
                 if self.hold.as_ref().is_none_or(|(held, _)| *held < until) {
                     self.hold = Some((until, why));
                 }
