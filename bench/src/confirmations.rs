@@ -57,7 +57,8 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
         for round in 0..options.rounds() as i64 {
             let after = round * 2 * batch;
             let forms = (after + 1..=after + batch)
-                .map(|person_no| {
+                .map(|turn| {
+                    let person_no = installation::someone(turn, people as i64);
                     form(
                         &asked,
                         &app.link_key.notice_link(asked.notice_no, person_no),
@@ -70,6 +71,7 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
                 asked: asked.clone(),
                 after: after + batch,
                 up_to: after + 2 * batch,
+                people: people as i64,
                 at_once: CLIENTS,
             })
             .await?;
@@ -96,7 +98,7 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     section.note(
         "The server is a child process; the client shares the machine's cores with it. A confirmation is a POST by a \
          personal link: who it is, which notice, then one transaction that moves the obligation, counts it, writes the \
-         receipt and cancels what would still remind. `GET /healthz` is the same server without any work: what HTTP \
+         receipt and cancels what would still remind. People confirm in a scattered order. `GET /healthz` is the same server without any work: what HTTP \
          alone allows here.",
     );
     Ok(section)

@@ -245,7 +245,10 @@ pub(crate) async fn publish(
         plan: Some("none".to_owned()),
         ..PublishRequest::of_file(Actor::System, VersionSource::Demo, file)
     };
-    match publish_version::publish(app, request).await.map_err(said)? {
+    match Box::pin(publish_version::publish(app, request))
+        .await
+        .map_err(said)?
+    {
         Published::New(published) => Ok(*published),
         Published::Unchanged { .. } => anyhow::bail!("policy {number} was published before"),
     }
@@ -299,6 +302,12 @@ pub(crate) async fn asked(app: &App, published: &PublishedVersion) -> anyhow::Re
         text_hash: version.text_hash.to_string(),
         consent_hash: notice.consent_hash.to_string(),
     })
+}
+
+/// The number of the person whose turn it is: everybody once, people of a department far apart.
+pub(crate) const fn someone(turn: i64, people: i64) -> i64 {
+    // A prime that is no divisor of the company's size.
+    1 + turn * 7_919 % people
 }
 
 /// Marks about a third of a notice's people as having confirmed, in bulk.

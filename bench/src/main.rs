@@ -71,7 +71,7 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
     let mut report = Report::new(options)?;
     for measure in options.measures() {
         eprintln!("measuring {measure} …");
-        let section = Box::pin(section(measure, options)).await?;
+        let section = section(measure, options).await?;
         println!("{section}");
         report.add(section);
     }
@@ -80,15 +80,15 @@ async fn measure(options: &Options) -> anyhow::Result<()> {
 
 async fn section(measure: Measure, options: &Options) -> anyhow::Result<Section> {
     match measure {
-        Measure::P1 => dispatch_http::measure(options).await,
-        Measure::P2 => dispatch_mail::measure(options).await,
-        Measure::P3 => fan_out::measure(options).await,
-        Measure::P4 => confirmations::measure(options).await,
-        Measure::P5 => pages::measure(options).await,
-        Measure::P7 => first_message::measure(options).await,
-        Measure::P8 => footprint::measure(options).await,
+        Measure::P1 => Box::pin(dispatch_http::measure(options)).await,
+        Measure::P2 => Box::pin(dispatch_mail::measure(options)).await,
+        Measure::P3 => Box::pin(fan_out::measure(options)).await,
+        Measure::P4 => Box::pin(confirmations::measure(options)).await,
+        Measure::P5 => Box::pin(pages::measure(options)).await,
+        Measure::P7 => Box::pin(first_message::measure(options)).await,
+        Measure::P8 => Box::pin(footprint::measure(options)).await,
         Measure::P10 => clean_build::measure(options),
-        Measure::P12 => crash::measure(options).await,
+        Measure::P12 => Box::pin(crash::measure(options)).await,
         Measure::All => anyhow::bail!("all stands for the others"),
     }
 }

@@ -45,12 +45,13 @@ pub(crate) enum Task {
     },
     /// Serves the whole router over a database.
     Serve { database: String },
-    /// Confirms for people `after..=up_to` through the action, many at a time.
+    /// Confirms for the `after`th to the `up_to`th of so many people through the action, many at a time.
     Confirm {
         database: String,
         asked: Asked,
         after: i64,
         up_to: i64,
+        people: i64,
         at_once: usize,
     },
 }
@@ -112,8 +113,12 @@ pub(crate) fn run_as_child(json: &str) -> anyhow::Result<()> {
                 asked,
                 after,
                 up_to,
+                people,
                 at_once,
-            } => task_durable::confirm(&database, &asked, after, up_to, at_once).await,
+            } => {
+                let turns = after..up_to;
+                task_durable::confirm(&database, &asked, turns, people, at_once).await
+            }
             Task::BareHttp {
                 url,
                 body,

@@ -86,30 +86,31 @@ pub(crate) async fn serve(database: &str) -> anyhow::Result<Run> {
 pub(crate) async fn confirm(
     database: &str,
     asked: &Asked,
-    after: i64,
-    up_to: i64,
+    turns: std::ops::Range<i64>,
+    people: i64,
     at_once: usize,
 ) -> anyhow::Result<Run> {
     let app = installation::start(database, &Connections::default()).await?;
-    let next = Arc::new(AtomicI64::new(after));
+    let next = Arc::new(AtomicI64::new(turns.start));
     let meter = Meter::start()?;
     let mut askers: JoinSet<anyhow::Result<()>> = JoinSet::new();
     for _ in 0..at_once {
         let (app, asked, next) = (app.clone(), asked.clone(), Arc::clone(&next));
+        let turns = turns.clone();
         askers.spawn(async move {
             loop {
-                let person_no = next.fetch_add(1, Relaxed) + 1;
-                if person_no > up_to {
+                let turn = next.fetch_add(1, Relaxed) + 1;
+                if turn > turns.end {
                     return Ok(());
                 }
-                confirm_one(&app, &asked, person_no).await?;
+                confirm_one(&app, &asked, installation::someone(turn, people)).await?;
             }
         });
     }
     while let Some(asker) = askers.join_next().await {
         asker??;
     }
-    meter.finish(u64::try_from(up_to - after)?)
+    meter.finish(u64::try_from(turns.end - turns.start)?)
 }
 
 /// One confirmation through the action.
