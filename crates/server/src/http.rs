@@ -64,7 +64,7 @@ pub fn router(app: App) -> Result<Router, ActionError> {
         .layer(security_header(header::X_FRAME_OPTIONS, "DENY"))
         // Pages are somebody's own; what may be kept says so itself.
         .layer(security_header(header::CACHE_CONTROL, "private, no-cache"))
-        .layer(csrf);
+        .layer(csrf.with_rejection_response(|_| pages::cross_site()));
     Ok(live
         .merge(ordinary)
         .layer(layers)

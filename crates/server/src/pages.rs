@@ -223,6 +223,12 @@ pub async fn not_found(reader: Reader) -> Response {
     refusal_page(reader.texts, &Refusal::not_found("page_unknown"))
 }
 
+/// The answer to a request that changes something and comes from another site.
+pub fn cross_site() -> Response {
+    let refusal = Refusal::new(RefusalKind::Forbidden, "cross_site");
+    refusal_page(Texts::default(), &refusal)
+}
+
 /// The answer when a handler panicked; the panic itself is in the log.
 pub fn panicked(_panic: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");

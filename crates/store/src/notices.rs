@@ -44,6 +44,8 @@ const INSERT: &str = "INSERT INTO notices (id, policy_no, version_no, state, tit
 const SET_STATE: &str = "UPDATE notices SET state = ?3 WHERE no = ?1 AND state = ?2";
 const END: &str = "UPDATE notices SET state = ?3, closed_at = ?4, close_reason = ?5, next_reminder_at = NULL \
      WHERE no = ?1 AND state = ?2";
+const REPLAN: &str =
+    "UPDATE notices SET next_reminder_at = ?1 WHERE state = 'open' AND next_reminder_at > ?1";
 const CLOSE_SETTLED: &str = "UPDATE notices SET state = 'closed', closed_at = ?1, close_reason = 'all_settled', \
      next_reminder_at = NULL WHERE state = 'open' \
      AND NOT EXISTS (SELECT 1 FROM progress p WHERE p.notice_no = notices.no AND p.pending > 0) \
@@ -217,6 +219,11 @@ pub fn set_state(
         tx.exec(SET_STATE, p![no, from, to])?
     };
     Ok(changed == 1)
+}
+
+/// Lets every plan be looked at again now, because the calendar changed; nothing fires by this alone.
+pub fn replan_all(tx: &mut Tx<'_>, now: UnixMillis) -> Result<u64, StoreError> {
+    tx.exec(REPLAN, p![now])
 }
 
 /// Closes open notices on which nobody owes anything and nothing is still to be sent; how many.

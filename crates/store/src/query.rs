@@ -37,6 +37,11 @@ impl Query {
         self.place(Value::from_text(Some(json)), "{in_ids ?", "}")
     }
 
+    /// The same, for a short list inside a subquery that runs for each row.
+    pub(crate) fn bind_any_id(&mut self, json: String) -> &mut Self {
+        self.place(Value::from_text(Some(json)), "{any_id ?", "}")
+    }
+
     /// Puts "is one of these texts" here, given as JSON.
     pub(crate) fn bind_texts(&mut self, json: String) -> &mut Self {
         self.place(Value::from_text(Some(json)), "{in_texts ?", "}")

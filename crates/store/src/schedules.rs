@@ -35,6 +35,7 @@ const UPDATE: &str = "UPDATE schedules SET name = ?2, rule = ?3, time_zone = ?4,
 const SET_PAUSED: &str = "UPDATE schedules SET state = ?2, next_at = ?3, skip_next = ?4, updated_at = ?5 WHERE no = ?1 AND state <> ?2";
 const SET_SKIP: &str = "UPDATE schedules SET skip_next = ?2, updated_at = ?3 WHERE no = ?1";
 const SET_NEXT: &str = "UPDATE schedules SET next_at = ?3 WHERE no = ?1 AND state = 'active' AND next_at IS NOT DISTINCT FROM ?2";
+const REPLAN: &str = "UPDATE schedules SET next_at = ?1 WHERE state = 'active' AND next_at > ?1";
 const DELETE: &str = "DELETE FROM schedules WHERE no = ?1";
 const NEXT: &str = "SELECT min(next_at) FROM schedules WHERE state = 'active'";
 
@@ -193,6 +194,11 @@ pub fn set_skip_next(
 /// Whether it was there.
 pub fn delete(tx: &mut Tx<'_>, no: i64) -> Result<bool, StoreError> {
     Ok(tx.exec(DELETE, p![no])? == 1)
+}
+
+/// Lets every rule be looked at again now, because the calendar changed; nothing fires by this alone.
+pub fn replan_all(tx: &mut Tx<'_>, now: UnixMillis) -> Result<u64, StoreError> {
+    tx.exec(REPLAN, p![now])
 }
 
 /// When the next active schedule is due.

@@ -4,7 +4,7 @@
 //! that every node and every backup has them.
 
 use yuezhi_domain::{CalendarFile, CalendarWarning, UnixMillis, WorkCalendar};
-use yuezhi_store::{audit, settings};
+use yuezhi_store::{audit, notices, schedules, settings};
 
 use super::{ActionError, Actor, Refusal};
 use crate::app::{App, CALENDAR_SETTING};
@@ -72,6 +72,8 @@ pub async fn import(app: &App, actor: Actor, text: &str) -> Result<Imported, Act
             files.push(file.clone());
             let text = serde_json::to_string(&files).map_err(ActionError::internal)?;
             settings::put(tx, CALENDAR_SETTING, &text)?;
+            notices::replan_all(tx, now)?;
+            schedules::replan_all(tx, now)?;
             audit::append(
                 tx,
                 now,

@@ -80,7 +80,7 @@ impl Frame {
             has_sources: !me.app.config.source.is_empty(),
             flash: me.flash.clone(),
             demo: demo::pages::Bar::of(&me.app, &me.teller()),
-            here: format!("/console/{active}"),
+            here: me.here.clone(),
         })
     }
 

@@ -46,7 +46,7 @@ impl Line {
             language: notice.language.as_str(),
             label: row.version_label.clone(),
             requirement: words::requirement(me.t, notice.requirement),
-            people: me.t.with("console.people_n", "n", grouped(totals.total)),
+            people: words::people(me.t, totals.total),
             read: Share::new(totals.opened, totals.total).line("read"),
             confirmed: (notice.requirement == Requirement::Confirm)
                 .then(|| Share::new(totals.acknowledged, asked).line("")),

@@ -405,9 +405,7 @@ fn next_lines(me: &SignedIn, facts: &Facts) -> Vec<NextLine> {
                 .t
                 .with("console.next.reminder", "title", &row.notice.title),
             when: tell.at(at),
-            note: me
-                .t
-                .with("console.people_n", "n", grouped(row.totals.pending)),
+            note: words::people(me.t, row.totals.pending),
             href: format!("/console/notices/{}", row.notice.id),
         })
     });

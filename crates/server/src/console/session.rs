@@ -33,6 +33,8 @@ pub struct SignedIn {
     pub account: Account,
     pub t: Texts,
     pub now: UnixMillis,
+    /// The page that is asked for, where switching the language or moving the clock returns to.
+    pub here: String,
     /// What the last act ended with, shown once.
     pub flash: Option<Flash>,
 }
@@ -92,9 +94,22 @@ impl FromRequestParts<App> for SignedIn {
             account,
             t: reader.texts,
             now: app.now(),
+            here: here(parts),
             flash: Flash::of(&jar),
         })
     }
+}
+
+/// An answer to a form that was sent has no address of its own; then it is the overview.
+fn here(parts: &Parts) -> String {
+    if parts.method == Method::GET {
+        return parts
+            .uri
+            .path_and_query()
+            .map_or("/console", |path| path.as_str())
+            .to_owned();
+    }
+    "/console".to_owned()
 }
 
 async fn to_sign_in(app: &App, parts: &Parts) -> Response {

@@ -4,6 +4,7 @@
 
 use yuezhi_domain::{DeliveryState, NoticeState, ReminderPlan, Requirement, UnixMillis};
 
+use super::ui::grouped;
 use crate::{app::App, texts::Texts};
 
 /// A word with its colour: empty, `ok`, `warn` or `bad`.
@@ -88,6 +89,15 @@ pub fn reason(t: Texts, code: &str, detail: Option<&str>) -> Reason {
             String::new()
         },
         detail: detail.unwrap_or_default().to_owned(),
+    }
+}
+
+/// `320 人`, `1 person`.
+pub fn people(t: Texts, n: i64) -> String {
+    if n == 1 {
+        t.count("console.people_n", n)
+    } else {
+        t.with("console.people_n", "n", grouped(n))
     }
 }
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use jiff::ToSpan as _;
-use yuezhi_domain::{Schedule, UnixMillis};
+use yuezhi_domain::{DeliveryState, Schedule, UnixMillis};
 use yuezhi_store::{deliveries, notices, schedules, sessions, settings};
 
 use super::OFFSET_SETTING;
@@ -125,13 +125,21 @@ pub fn set_offset(app: &App, offset_ms: i64) {
 
 /// Lets the dispatcher finish what became due at this stop; a held lane is not waited for.
 async fn wait_until_sent(app: &App) -> Result<(), ActionError> {
-    for _ in 0..40 {
+    // What waits for its pace is not waited for long; what is on its way must arrive before the clock moves on,
+    // or its signature is out of date when it does.
+    const PATIENCE: usize = 40;
+    const PATIENCE_UNDER_WAY: usize = 400;
+    for round in 0..PATIENCE_UNDER_WAY {
         let now = app.now();
-        let waiting = app
+        let (waiting, under_way) = app
             .db
-            .read(move |tx| Ok::<_, ActionError>(deliveries::lanes_with_due(tx, now)?))
+            .read(move |tx| {
+                let counts = deliveries::counts_by_lane_state(tx)?;
+                let under_way = counts.iter().any(|c| c.state == DeliveryState::Sending);
+                Ok::<_, ActionError>((!deliveries::lanes_with_due(tx, now)?.is_empty(), under_way))
+            })
             .await?;
-        if waiting.is_empty() {
+        if !under_way && (!waiting || round >= PATIENCE) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(25)).await;

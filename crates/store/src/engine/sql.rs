@@ -7,7 +7,8 @@
 //!
 //! | token | SQLite | PostgreSQL | why |
 //! |---|---|---|---|
-//! | `x {in_ids ?1}` | `IN` with `json_each` | `= ANY` of an array | a list of integers travels as one JSON text |
+//! | `x {in_ids ?1}` | `IN` with `json_each` | `IN` with a set of rows | a list of integers travels as one JSON text |
+//! | `x {any_id ?1}` | the same | `= ANY` of an array | a short list inside a subquery that runs for each row |
 //! | `x {in_texts ?1}` | the same | the same | a list of texts |
 //! | `{skip_locked}` | nothing | `FOR UPDATE SKIP LOCKED` | SQLite has one writer; PostgreSQL's must not wait for each other |
 //! | `{for_update}` | nothing | `FOR UPDATE` | the same |
@@ -65,16 +66,14 @@ impl Dialect {
         };
         let sqlite = self == Self::Sqlite;
         let text = match name {
-            "in_ids" | "in_texts" if sqlite => {
+            "in_ids" | "in_texts" | "any_id" if sqlite => {
                 format!("IN (SELECT value FROM json_each({argument}))")
             }
-            // A JSON list of integers becomes an array's text by its brackets alone.
-            "in_ids" => {
-                format!("= ANY (CAST(translate({argument}, '[]', '{{}}') AS BIGINT[]))")
+            "in_ids" => format!("IN ({})", postgres_ids(&argument)),
+            "in_texts" => {
+                format!("IN (SELECT jsonb_array_elements_text(CAST({argument} AS jsonb)))")
             }
-            "in_texts" => format!(
-                "= ANY (ARRAY(SELECT jsonb_array_elements_text(CAST({argument} AS jsonb))))"
-            ),
+            "any_id" => format!("= ANY (ARRAY({}))", postgres_ids(&argument)),
             name => self.word(name).to_owned(),
         };
         out.push_str(&text);
@@ -108,6 +107,10 @@ impl Dialect {
     }
 }
 
+fn postgres_ids(argument: &str) -> String {
+    format!("SELECT CAST(jsonb_array_elements_text(CAST({argument} AS jsonb)) AS BIGINT)")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,8 +120,8 @@ mod tests {
         let sql = "SELECT '? {x} it''s' FROM t WHERE a = ?1 AND b {in_ids ?2} {skip_locked}";
         assert_eq!(
             Dialect::Postgres.render(sql),
-            "SELECT '? {x} it''s' FROM t WHERE a = $1 AND b = ANY (CAST(translate($2, '[]', '{}') AS BIGINT[])) \
-             FOR UPDATE SKIP LOCKED"
+            "SELECT '? {x} it''s' FROM t WHERE a = $1 AND b IN (SELECT CAST(jsonb_array_elements_text(CAST($2 AS jsonb)) \
+             AS BIGINT)) FOR UPDATE SKIP LOCKED"
         );
         assert_eq!(
             Dialect::Sqlite.render(sql),

@@ -74,13 +74,14 @@ pub(crate) fn push_member(
 ) -> Result<(), StoreError> {
     if is_small(tx, &department_nos)? {
         query.push("p.no IN (SELECT person_no FROM memberships WHERE department_no ");
+        query.bind_ids(department_nos).push(")");
     } else {
         // The plus keeps the planner from looking every department up for every person.
         query.push(
             "EXISTS (SELECT 1 FROM memberships m WHERE m.person_no = p.no AND +m.department_no ",
         );
+        query.bind_any_id(department_nos).push(")");
     }
-    query.bind_ids(department_nos).push(")");
     Ok(())
 }
 

@@ -12,7 +12,7 @@ pub use rows::RowProblem;
 use std::time::Duration;
 
 use yuezhi_documents::{Limits, table};
-use yuezhi_domain::{CloseReason, ObligationState, PersonId, UnixMillis};
+use yuezhi_domain::{CloseReason, NoticeState, ObligationState, PersonId, UnixMillis};
 use yuezhi_store::{Tx, audit, departments, obligations, people, people::Change};
 
 use super::{ActionError, Actor, Refusal, publish_version::UploadedFile};
@@ -137,7 +137,10 @@ fn apply(
             Change::Created => report.created += 1,
             Change::Updated => report.updated += 1,
             Change::Unchanged => report.unchanged += 1,
-            Change::Rejoined => report.rejoined += 1,
+            Change::Rejoined => {
+                report.rejoined += 1;
+                reopen(tx, upserted.no, now)?;
+            }
         }
     }
     if request.close_missing {
@@ -179,6 +182,30 @@ fn dingtalk_ids_taken(
         }
     }
     Ok(problems)
+}
+
+/// Who comes back owes again what they owed when they left, on notices that are still open.
+fn reopen(tx: &mut Tx<'_>, person_no: i64, now: UnixMillis) -> Result<(), Stop> {
+    const MOST: usize = 1_000;
+    let left = CloseReason::LeftCompany.as_str();
+    for obligation in obligations::of_person(tx, person_no, MOST)? {
+        let open = matches!(
+            obligation.notice_state,
+            NoticeState::Open | NoticeState::Expanding
+        );
+        if open && obligation.reason.as_deref() == Some(left) {
+            obligations::transition(
+                tx,
+                obligation.notice_no,
+                person_no,
+                &[ObligationState::Closed],
+                ObligationState::Pending,
+                now,
+                None,
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn close_missing(

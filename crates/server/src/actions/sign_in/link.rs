@@ -32,10 +32,12 @@ pub async fn request_link(
     };
     let url = sign_in_url(app, &person, now, next);
     let post = messages::sign_in_link(app, &person, &url, now);
-    // The answer does not depend on the outcome; a refusal by the relay is the administrator's to see.
-    if let Some(why) = mail.send(&post).await.why() {
-        tracing::warn!(code = %why.code, "a sign-in link could not be mailed");
-    }
+    // Neither the answer nor its time depends on the sending: the page must not tell who works here.
+    tokio::spawn(async move {
+        if let Some(why) = mail.send(&post).await.why() {
+            tracing::warn!(code = %why.code, "a sign-in link could not be mailed");
+        }
+    });
     Ok(())
 }
 

@@ -74,11 +74,12 @@ impl Table {
                 pending: grouped(totals.pending),
             }
         };
-        let hidden = sums.len().saturating_sub(shown.len().min(limit));
+        let known = sums.keys().filter(|path| depth(path) >= base).count();
+        let hidden = known.saturating_sub(shown.len().min(limit));
         let everything = format!("{}#departments", address(&path, &[("departments", "all")]));
         Self {
             rows: shown.iter().take(limit).map(row).collect(),
-            more: (!all && hidden > 0).then_some((sums.len(), everything)),
+            more: (!all && hidden > 0).then_some((known, everything)),
             asks_confirmation,
         }
     }
