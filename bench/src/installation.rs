@@ -153,6 +153,7 @@ fn unlimited(webhook: &str, connections: &Connections) -> anyhow::Result<Registr
 }
 
 /// An action's error in the words of this program.
+#[expect(clippy::needless_pass_by_value, reason = "stands in map_err")]
 pub(crate) fn said(error: ActionError) -> anyhow::Error {
     anyhow::anyhow!("{error}")
 }
@@ -255,15 +256,15 @@ pub(crate) async fn publish(
 }
 
 fn policy_text(number: usize) -> String {
-    let mut text = format!("# 第{number}号管理办法\n\n");
-    for clause in 1..=12 {
-        text.push_str(&format!(
+    let clauses = (1..=12).map(|clause| {
+        let amount = 1000 * clause + number;
+        format!(
             "第{clause}条 员工办理第{number}-{clause}类事项，应当提前三个工作日提交申请，由直属上级审批后交归口部门备案；\
-             单次金额超过人民币{}元的，还应当经财务负责人批准。\n\n",
-            1000 * clause + number
-        ));
-    }
-    text
+             单次金额超过人民币{amount}元的，还应当经财务负责人批准。\n\n"
+        )
+    });
+    let head = format!("# 第{number}号管理办法\n\n");
+    std::iter::once(head).chain(clauses).collect()
 }
 
 /// Runs the chunks of large audiences until there are none left.

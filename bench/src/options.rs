@@ -112,19 +112,12 @@ impl Options {
 
     /// The command that repeats this measure.
     pub(crate) fn command(&self, measure: Measure) -> String {
-        let mut command = format!("cargo run --release -p yuezhi-bench -- {measure}");
-        if self.people != 100_000 {
-            command.push_str(&format!(" --people {}", self.people));
-        }
-        if self.smoke {
-            command.push_str(" --smoke");
-        }
-        if self.peers {
-            command.push_str(" --peers");
-        }
-        if self.postgres.is_some() {
-            command.push_str(" --postgres URL");
-        }
-        command
+        let people = (self.people != 100_000).then(|| format!(" --people {}", self.people));
+        let flags = [(self.smoke, " --smoke"), (self.peers, " --peers")]
+            .into_iter()
+            .filter_map(|(on, flag)| on.then(|| flag.to_owned()));
+        let postgres = self.postgres.as_ref().map(|_| " --postgres URL".to_owned());
+        let parts: String = people.into_iter().chain(flags).chain(postgres).collect();
+        format!("cargo run --release -p yuezhi-bench -- {measure}{parts}")
     }
 }

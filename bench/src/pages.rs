@@ -147,5 +147,8 @@ async fn text(app: &App, sql: &'static str, about: i64) -> Result<String, StoreE
 
 /// As an address carries it.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    text.bytes()
+        .flat_map(|byte| ['%', digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }
