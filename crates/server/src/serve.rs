@@ -26,7 +26,7 @@ const FAREWELL: Duration = Duration::from_secs(10);
 
 impl Node {
     /// Starts workers and listener on an address that is already bound.
-    pub async fn start(app: App, listener: TcpListener) -> Result<Self, ActionError> {
+    pub fn start(app: App, listener: TcpListener) -> Result<Self, ActionError> {
         let address = listener.local_addr().map_err(ActionError::internal)?;
         let router = http::router(app.clone())?;
         let stop = CancellationToken::new();
@@ -127,5 +127,5 @@ pub async fn start(config: Config, clock: Clock) -> Result<Node, ActionError> {
         demo: None,
     })
     .await?;
-    Node::start(app, listener).await
+    Node::start(app, listener)
 }

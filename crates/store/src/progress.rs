@@ -1,7 +1,7 @@
 //! The numbers of a notice by department, kept by the transactions that change obligations.
 //!
 //! Pages read a few rows here instead of counting a million obligations. Invariant: every number equals what counting
-//! the obligations would give ([`check`]); only `obligations.rs` and `people.rs` change them, through [`Delta`].
+//! the obligations would give ([`check`]); only `obligations.rs` and `people.rs` change them, through `Delta`.
 //! Weakness: confirmations of one department of one notice follow each other on PostgreSQL (one row is locked).
 
 use std::collections::{BTreeMap, HashMap};

@@ -125,13 +125,15 @@ fn protocol(status: StatusCode, code: &'static str) -> ApiError {
 fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     let mut unknown = Vec::new();
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_ignored::deserialize(&mut reader, |path| unknown.push(path.to_string()))
-        .and_then(|value| reader.end().map(|()| value))
-        .map_err(|error| Refusal::new(RefusalKind::Invalid, "body_bad").with("detail", error))?;
-    if unknown.is_empty() {
-        Ok(value)
-    } else {
-        Err(unknown_fields(unknown))
+    let read = serde_ignored::deserialize(&mut reader, |path| unknown.push(path.to_string()))
+        .and_then(|value| reader.end().map(|()| value));
+    // A misspelt member is most likely the one that is missing, so it is told first.
+    match read {
+        _ if !unknown.is_empty() => Err(unknown_fields(unknown)),
+        Ok(value) => Ok(value),
+        Err(error) => Err(Refusal::new(RefusalKind::Invalid, "body_bad")
+            .with("detail", error)
+            .into()),
     }
 }
 

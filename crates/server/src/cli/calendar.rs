@@ -95,7 +95,7 @@ fn print(calendar: &Calendar, texts: Texts) {
         output::line(&texts.with(key, "year", calendar.year));
         return;
     }
-    let headers = ["date", "weekday", "day", "name"].map(|c| texts.of_value("cli.column", c));
+    let headers = ["date", "weekday", "day", "labelled"].map(|c| texts.of_value("cli.column", c));
     let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
     let mut grid = Grid::new(&headers, &[]);
     for day in &calendar.days {

@@ -39,13 +39,15 @@ impl Client {
     /// The server that `--url` names, or the one that runs on this machine.
     pub(super) fn find(global: &Global) -> Result<Self, Failure> {
         let texts = global.texts();
-        let port = match (&global.url, global.load_config()) {
-            (None, Ok(config)) => config
-                .server
-                .listen
-                .parse::<std::net::SocketAddr>()
-                .ok()
-                .map(|a| a.port()),
+        // A folder with a configuration means its server and no other that happens to run.
+        let port = match (&global.url, global.config_path()) {
+            (None, Some(_)) => {
+                let listen = global.load_config()?.server.listen;
+                listen
+                    .parse::<std::net::SocketAddr>()
+                    .ok()
+                    .map(|address| address.port())
+            }
             _ => None,
         };
         let target = target(
@@ -254,15 +256,17 @@ fn target(
             token: token.to_owned(),
         });
     }
-    let configured = port.and_then(|port| {
-        running
+    if let Some(port) = port {
+        let server = running
             .iter()
-            .find(|server| port_of(&server.url) == Some(port))
-    });
-    match (configured, running) {
-        (Some(server), _) | (None, [server]) => Ok(of_local(server)),
-        (None, []) => Err(Failure::failed(texts.get("cli.no_server"))),
-        (None, several) => {
+            .find(|server| port_of(&server.url) == Some(port));
+        let not_up = || Failure::failed(texts.with("cli.server_not_up", "port", port));
+        return server.map(of_local).ok_or_else(not_up);
+    }
+    match running {
+        [server] => Ok(of_local(server)),
+        [] => Err(Failure::failed(texts.get("cli.no_server"))),
+        several => {
             let urls: Vec<&str> = several.iter().map(|server| server.url.as_str()).collect();
             Err(Failure::usage(texts.with(
                 "cli.several_servers",
@@ -332,7 +336,7 @@ mod tests {
 
     #[test]
     fn the_only_server_of_this_machine_is_found_with_its_key() {
-        let found = find(None, None, Some(8790), &[server("http://127.0.0.1:9999")]).unwrap();
+        let found = find(None, None, None, &[server("http://127.0.0.1:9999")]).unwrap();
         assert_eq!(
             (found.base.as_str(), found.token.as_str()),
             ("http://127.0.0.1:9999", "key of http://127.0.0.1:9999")
@@ -349,12 +353,19 @@ mod tests {
             find(None, None, Some(2000), &running).unwrap().base,
             "http://127.0.0.1:2000"
         );
-        let refused = find(None, None, Some(3000), &running).unwrap_err();
+        let refused = find(None, None, None, &running).unwrap_err();
         assert_eq!(refused.code, 2);
         assert!(
             refused.message.contains("http://127.0.0.1:1000")
                 && refused.message.contains("http://127.0.0.1:2000")
         );
+    }
+
+    #[test]
+    fn a_configuration_means_its_own_server_and_no_other() {
+        let refused = find(None, None, Some(3000), &[server("http://127.0.0.1:1000")]).unwrap_err();
+        assert_eq!(refused.code, 1);
+        assert!(refused.message.contains("3000"));
     }
 
     #[test]

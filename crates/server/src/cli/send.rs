@@ -66,8 +66,8 @@ pub struct Arguments {
         conflicts_with = "feed_card"
     )]
     action_card: Vec<String>,
-    /// A list of links, each as "TITLE=URL" or "TITLE=URL=PICTURE_URL". May stand several times.
-    #[arg(long = "feed-card", value_name = "TITLE=URL")]
+    /// A list of links, each as "TITLE=URL=PICTURE_URL". May stand several times.
+    #[arg(long = "feed-card", value_name = "TITLE=URL=PICTURE")]
     feed_card: Vec<String>,
     /// Point at everybody.
     #[arg(long)]
@@ -168,29 +168,22 @@ fn report(global: &Global, kind: &str, outcome: &Outcome, texts: Texts) -> Resul
     Err(Failure::failed(advice(texts, why)))
 }
 
-/// A reason of a channel in words, what to do about it, and the platform's own words.
+/// A reason of a channel in words: what it is, what to do, and the platform's own words.
 pub(super) fn advice(texts: Texts, why: &Why) -> String {
     reason(texts, why.code, &why.detail)
 }
 
-/// The same for a reason that stands in the database.
+/// The same for a code that was stored.
 pub(super) fn reason(texts: Texts, code: &str, detail: &str) -> String {
-    let key = format!("messages.reason.{code}");
-    let fix_key = format!("{key}_fix");
-    let words = if texts.has(&key) {
-        texts.get(&key)
-    } else {
-        code
-    };
-    let fix = if texts.has(&fix_key) {
-        format!(" {}", texts.get(&fix_key))
-    } else {
-        String::new()
-    };
+    let mut words = texts.of_value("messages.reason", code);
+    let fix = format!("messages.reason.{code}_fix");
+    if texts.has(&fix) {
+        words = format!("{words} {}", texts.get(&fix));
+    }
     if detail.is_empty() {
-        format!("{words}{fix}")
+        words
     } else {
-        format!("{words}{fix} ({detail})")
+        format!("{words} ({detail})")
     }
 }
 
@@ -322,22 +315,20 @@ fn action(text: &str, texts: Texts) -> Result<Button, Failure> {
     })
 }
 
-/// `TITLE=URL` or `TITLE=URL=PICTURE`: the picture is what begins with a scheme behind the last sign of equality.
+/// `TITLE=URL=PICTURE`: the picture is what begins with a scheme behind the last sign of equality.
 fn feed_link(text: &str, texts: Texts) -> Result<FeedLink, Failure> {
-    let (title, rest) = text
+    let is_web = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    let parts = text
         .split_once('=')
-        .ok_or_else(|| Failure::usage(texts.with("cli.pair_bad", "text", text)))?;
-    let picture = rest
-        .rsplit_once('=')
-        .filter(|(_, picture)| picture.starts_with("http://") || picture.starts_with("https://"));
-    let (url, picture_url) = match picture {
-        Some((url, picture)) => (url, Some(address(picture, texts)?)),
-        None => (rest, None),
+        .and_then(|(title, rest)| Some((title, rest.rsplit_once('=')?)))
+        .filter(|(_, (_, picture))| is_web(picture));
+    let Some((title, (url, picture))) = parts else {
+        return Err(Failure::usage(texts.with("cli.triple_bad", "text", text)));
     };
     Ok(FeedLink {
         title: title.trim().to_owned(),
         message_url: address(url, texts)?,
-        picture_url,
+        picture_url: Some(address(picture, texts)?),
     })
 }
 
@@ -413,7 +404,7 @@ mod tests {
             "--feed-card",
             "一=https://a.example/?p=2=https://i.example/a.png",
             "--feed-card",
-            "二=https://b.example",
+            "二=https://b.example=https://i.example/b.png",
         ])
         .unwrap() else {
             panic!()
@@ -423,7 +414,13 @@ mod tests {
             links[0].picture_url.as_deref(),
             Some("https://i.example/a.png")
         );
-        assert_eq!(links[1].picture_url, None);
+        assert_eq!(links.len(), 2);
+        assert_eq!(
+            parsed(&["--feed-card", "一=https://a.example"])
+                .unwrap_err()
+                .code,
+            2
+        );
     }
 
     #[test]

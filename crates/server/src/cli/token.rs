@@ -70,8 +70,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
                 output::note(texts.get("cli.tokens_none"));
                 return Ok(());
             }
-            let headers =
-                ["id", "name", "created", "used", "state"].map(|c| texts.of_value("cli.column", c));
+            let headers = ["id", "labelled", "created", "used", "state"]
+                .map(|c| texts.of_value("cli.column", c));
             let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
             let mut grid = Grid::new(&headers, &[]);
             for token in tokens {

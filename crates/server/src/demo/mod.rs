@@ -131,11 +131,11 @@ impl Demo {
         })
         .await?;
         if seeded.is_none() {
-            seed::seed(&app, &company, progress).await?;
+            Box::pin(seed::seed(&app, &company, progress)).await?;
         }
         time_travel::set_offset(&app, offset.and_then(|o| o.parse().ok()).unwrap_or(0));
         let chat_url = sandbox.url();
-        let node = Node::start(app, listener).await?;
+        let node = Node::start(app, listener)?;
         Ok(Self {
             node,
             sandbox,

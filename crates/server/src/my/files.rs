@@ -34,7 +34,7 @@ pub fn of_version(
         (
             version.original_name.clone(),
             version.original_media_type.clone(),
-            version.original_hash.clone(),
+            version.original_hash,
         )
     } else {
         let position: i64 = which

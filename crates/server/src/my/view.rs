@@ -75,7 +75,7 @@ pub fn diff_labels(language: Language) -> DiffLabels {
 /// A stored text as a string.
 pub fn stored_text(tx: &mut Tx<'_>, hash: &ContentHash) -> Result<String, ActionError> {
     let bytes = contents::get(tx, hash)?
-        .ok_or_else(|| ActionError::internal(format!("content {} is missing", hash)))?;
+        .ok_or_else(|| ActionError::internal(format!("content {hash} is missing")))?;
     String::from_utf8(bytes).map_err(ActionError::internal)
 }
 
@@ -94,7 +94,7 @@ pub async fn comparison(
     if let Some(kept) = app.comparisons.get(&key) {
         return Ok(kept);
     }
-    let (old_hash, new_hash) = (old.document_hash.clone(), new.document_hash.clone());
+    let (old_hash, new_hash) = (old.document_hash, new.document_hash);
     let (old_bytes, new_bytes) = app
         .db
         .read(move |tx| {

@@ -52,12 +52,11 @@ pub fn expand(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<Expanded, StoreErro
         Some(reach(tx, chunk)?)
     };
     let inserted = insert(tx, chunk)?;
-    let (last_person_no, done) = match reached {
-        Some(reached) => reached,
-        None => {
-            let last = tx.read_one(LAST, &begin, |row| row.get(0))?;
-            (last, (inserted as i64) < chunk.limit_people)
-        }
+    let (last_person_no, done) = if let Some(reached) = reached {
+        reached
+    } else {
+        let last = tx.read_one(LAST, &begin, |row| row.get(0))?;
+        (last, (inserted as i64) < chunk.limit_people)
     };
     if is_first {
         let range = [chunk.notice_no, chunk.after_person_no, last_person_no].map(Value::Int);

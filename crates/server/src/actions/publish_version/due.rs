@@ -37,7 +37,7 @@ pub(super) fn warnings(due: Option<&DueDate>) -> Vec<Refusal> {
     let mut warnings = Vec::new();
     match &due.day_off {
         Some(DayOff::Weekend) => {
-            warnings.push(Refusal::invalid("due", "due_on_weekend").with("date", date))
+            warnings.push(Refusal::invalid("due", "due_on_weekend").with("date", date));
         }
         Some(DayOff::Holiday { name }) => {
             warnings.push(

@@ -142,21 +142,21 @@ pub struct PublishedVersion {
 
 /// What publishing would do. Changes nothing.
 pub async fn plan(app: &App, request: &PublishRequest) -> Result<PublishPlan, ActionError> {
-    let settled = settle::settle(app, request).await?;
-    plan::plan(app, &settled).await
+    let settled = Box::pin(settle::settle(app, request)).await?;
+    Box::pin(plan::plan(app, &settled)).await
 }
 
 /// Publishes, or says why not.
 pub async fn publish(app: &App, request: PublishRequest) -> Result<Published, ActionError> {
-    let settled = settle::settle(app, &request).await?;
+    let settled = Box::pin(settle::settle(app, &request)).await?;
     if let Some(same) = settled.unchanged() {
         return Ok(same);
     }
-    let plan = plan::plan(app, &settled).await?;
+    let plan = Box::pin(plan::plan(app, &settled)).await?;
     if let Some(blocking) = plan.refusal() {
         return Err(blocking.into());
     }
-    let published = write::write(app, &request, settled, plan).await?;
+    let published = Box::pin(write::write(app, &request, settled, plan)).await?;
     app.wake();
     app.announce(published.notice_no);
     Ok(Published::New(Box::new(published)))

@@ -14,7 +14,7 @@ use crate::{
     },
     console::{
         frame::{Frame, render},
-        session::{Flash, PageError, SignedIn},
+        session::{Flash, FlashKind, PageError, SignedIn},
         ui::{Markup, grouped},
         words,
     },
@@ -119,6 +119,13 @@ pub(in crate::console) async fn remind(
 }
 
 fn told(t: Texts, reminded: &Reminded) -> Flash {
+    if reminded.deliveries.is_empty() {
+        return Flash {
+            kind: FlashKind::Warn,
+            text: t.get("console.remind.nothing_sent").to_owned(),
+            more: t.get("console.remind.nothing_sent_more").to_owned(),
+        };
+    }
     let more: Vec<String> = lane_lines(t, reminded)
         .into_iter()
         .map(|line| {

@@ -287,7 +287,7 @@ impl<'a> Intake<'a> {
             .map(ToOwned::to_owned);
         request.policy = policy;
         if history == History::None && words.front.audience.is_none() {
-            request.audience = self.source.audience.clone();
+            request.audience.clone_from(&self.source.audience);
         }
         request.channels = match history {
             _ if is_first_import => Some(Vec::new()),

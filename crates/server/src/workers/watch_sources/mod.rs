@@ -105,7 +105,7 @@ async fn list(
             tracing::warn!(source = %source.name, folder = %source.folder.display(), %problem, "a watched folder cannot be read as a whole; its files stay published");
         }
         sightings::Noted::Over => {
-            tracing::info!(source = %source.name, "the watched folder can be read again")
+            tracing::info!(source = %source.name, "the watched folder can be read again");
         }
         sightings::Noted::AsBefore => {}
     }

@@ -62,7 +62,9 @@ pub(super) fn slug(path: &str, title: &str, taken: &[(String, String)]) -> Slug 
     if is_free(&found) {
         return found;
     }
-    let numbered = (2..).map(|number| found.numbered(number)).find(is_free);
+    let numbered = (2..10_000)
+        .map(|number| found.numbered(number))
+        .find(is_free);
     numbered.unwrap_or(found)
 }
 
