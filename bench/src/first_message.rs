@@ -49,9 +49,7 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
         let place = Place::new(engine, options)?;
         let app = installation::start(&place.url(), &connections).await?;
         installation::fill_company(&app, people).await?;
-        let node = Node::start(app, TcpListener::bind("127.0.0.1:0").await?)
-            .await
-            .map_err(said)?;
+        let node = Node::start(app, TcpListener::bind("127.0.0.1:0").await?).map_err(said)?;
         let (mut accepted, mut published) = (Vec::new(), Vec::new());
         for number in 0..times {
             // Idle, but not in step with the workers' timers.
