@@ -499,6 +499,8 @@ fn secret_from_file(
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use secrecy::ExposeSecret;
 
@@ -581,7 +583,7 @@ mod tests {
     fn every_known_key_is_taken() {
         let mut text = String::new();
         for section in ["server", "database", "dingtalk", "mail"] {
-            text.push_str(&format!("[{section}]\n"));
+            writeln!(text, "[{section}]").unwrap();
             for key in KNOWN
                 .iter()
                 .filter_map(|k| k.strip_prefix(&format!("{section}.")))
@@ -596,7 +598,7 @@ mod tests {
                     key if key.ends_with("_file") && key != "ca_file" => continue,
                     _ => "\"x\"",
                 };
-                text.push_str(&format!("{key} = {value}\n"));
+                writeln!(text, "{key} = {value}").unwrap();
             }
         }
         load(&text, &[]).unwrap();

@@ -18,6 +18,7 @@ pub mod links;
 pub mod media;
 pub mod messages;
 pub mod my;
+mod naming;
 pub mod pages;
 pub mod refusal;
 pub mod refusals;

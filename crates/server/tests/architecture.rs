@@ -338,7 +338,7 @@ fn the_files_of_the_walkthrough_exist() {
     let named: Vec<&str> = walkthrough.split('`').skip(1).step_by(2).collect();
     let missing: Vec<_> = named
         .iter()
-        .filter(|word| word.ends_with(".rs"))
+        .filter(|word| Path::new(word).extension().is_some_and(|e| e == "rs"))
         .filter(|path| {
             !source.join(path).exists() && !source.join(path.trim_end_matches(".rs")).is_dir()
         })

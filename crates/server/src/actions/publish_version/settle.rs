@@ -20,7 +20,7 @@ use crate::{
     actions::Refusal,
     app::App,
     documents::{bounded, document_refusal},
-    refusals,
+    naming, refusals,
     texts::{Texts, parse_language},
 };
 
@@ -270,7 +270,7 @@ fn slug_of(
                 .or(front.title.as_deref())
                 .or(document.title.as_deref());
             Ok(Slug::from_file_name(
-                &request.file.name,
+                naming::read(&request.file.name).stem,
                 title.unwrap_or_default(),
             ))
         }
@@ -465,7 +465,11 @@ fn label_of(
     latest: Option<&Version>,
     change: ChangeKind,
 ) -> String {
-    if let Some(label) = pick(&request.label, &front.version, || None) {
+    let in_name = || {
+        let named = naming::read(&request.file.name);
+        named.label.map(ToOwned::to_owned)
+    };
+    if let Some(label) = pick(&request.label, &front.version, in_name) {
         return label.chars().take(40).collect();
     }
     let Some(latest) = latest else {

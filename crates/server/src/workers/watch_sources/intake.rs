@@ -11,10 +11,7 @@ use yuezhi_documents::{FrontMatter, Limits};
 use yuezhi_domain::{ContentHash, UnixMillis};
 use yuezhi_store::{notices, policies, settings, source_files, source_files::SourceFile, versions};
 
-use super::{
-    naming,
-    scan::{Entry, Listing, stamp_of},
-};
+use super::scan::{Entry, Listing, stamp_of};
 use crate::{
     actions::{
         ActionError, Actor, Refusal, RefusalKind,
@@ -23,6 +20,7 @@ use crate::{
     app::App,
     config::SourceConfig,
     documents::bounded,
+    naming,
 };
 
 const LONGEST_READING: Duration = Duration::from_secs(30);

@@ -8,7 +8,6 @@
 //! file is hashed once after it.
 
 mod intake;
-mod naming;
 mod scan;
 mod sightings;
 

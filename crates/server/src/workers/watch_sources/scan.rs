@@ -60,7 +60,7 @@ pub(super) fn list(folder: &Path) -> Result<Listing, String> {
     walk(&root, &root, "", 0, &mut listing);
     listing
         .files
-        .sort_by(|one, other| super::naming::natural_order(&one.path, &other.path));
+        .sort_by(|one, other| crate::naming::natural_order(&one.path, &other.path));
     Ok(listing)
 }
 

@@ -1,5 +1,6 @@
 //! Which policy and which label a file's name speaks of, where its front matter does not say.
 //!
+//! Called when a version is settled, and by the watched folder for new paths.
 //! `travel-3.0.docx` is version 3.0 of `travel`; `remote-work/2.0.md` is version 2.0 of `remote-work`. Two files of
 //! the same name in different folders are two policies. Invariant: a path that was published once keeps its policy
 //! (the caller looks there first), so what stands here decides only about new paths.
@@ -10,14 +11,14 @@ use yuezhi_domain::Slug;
 
 /// What a path says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Named<'a> {
+pub(crate) struct Named<'a> {
     /// The folder that holds it, `""` at the top; for `remote-work/2.0.md` the folder above `remote-work`.
     pub folder: &'a str,
     pub stem: &'a str,
     pub label: Option<&'a str>,
 }
 
-pub(super) fn read(path: &str) -> Named<'_> {
+pub(crate) fn read(path: &str) -> Named<'_> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let whole = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     match without_version(whole) {
@@ -43,7 +44,7 @@ pub(super) fn read(path: &str) -> Named<'_> {
 }
 
 /// The slug of a new path. `taken` are the slugs that files of this source hold, each with the folder it is read as.
-pub(super) fn slug(path: &str, title: &str, taken: &[(String, String)]) -> Slug {
+pub(crate) fn slug(path: &str, title: &str, taken: &[(String, String)]) -> Slug {
     let named = read(path);
     let is_free = |slug: &Slug| {
         taken
@@ -104,7 +105,7 @@ fn without_version(stem: &str) -> (&str, Option<&str>) {
 }
 
 /// `2.0` before `10.0`: digits count as numbers.
-pub(super) fn natural_order(one: &str, other: &str) -> Ordering {
+pub(crate) fn natural_order(one: &str, other: &str) -> Ordering {
     let (mut left, mut right) = (one.chars().peekable(), other.chars().peekable());
     loop {
         let (Some(a), Some(b)) = (left.peek().copied(), right.peek().copied()) else {
