@@ -11,10 +11,12 @@ use crate::{Dialect, StoreError, ToValue, Tx, p};
 const SENT: &str = "UPDATE deliveries SET state = 'sent', sent_at = ?3, platform_id = ?4, attempts = attempts + 1, \
      lease_owner = NULL, lease_until = NULL, error_code = NULL, error_detail = NULL \
      WHERE no = ?1 AND state = 'sending' AND lease_owner = ?2";
+// Appending nothing keeps the planner off the small index of what is being sent: it expects one row there, finds a
+// thousand, and reads the whole list for each of them (450 ms a batch instead of 6).
 const SENT_BATCH: &str = "UPDATE deliveries SET state = 'sent', sent_at = r.at, platform_id = r.platform_id, \
      attempts = attempts + 1, lease_owner = NULL, lease_until = NULL, error_code = NULL, error_detail = NULL \
      FROM jsonb_to_recordset(CAST(?1 AS jsonb)) AS r (no BIGINT, at BIGINT, platform_id TEXT) \
-     WHERE deliveries.no = r.no AND deliveries.state = 'sending' AND deliveries.lease_owner = ?2";
+     WHERE deliveries.no = r.no AND deliveries.state || '' = 'sending' AND deliveries.lease_owner = ?2";
 const ATTEMPT: &str = "INSERT INTO attempts (delivery_no, number, at, outcome, error_code, error_detail) \
      SELECT no, (SELECT COALESCE(max(a.number), 0) + 1 FROM attempts a WHERE a.delivery_no = deliveries.no), \
      CAST(?3 AS BIGINT), ?4, ?5, ?6 FROM deliveries \
