@@ -111,10 +111,14 @@ fn assert_rebuilds(diff: &Diff, before: &[Clause], after: &[Clause]) {
             }
         }
         if let Some(clause) = &change.old {
-            assert_eq!(plain(&old), plain(&before[clause.index].text), "{clause:?}");
+            assert_eq!(
+                plain(&old),
+                plain(before[clause.index].body()),
+                "{clause:?}"
+            );
         }
         if let Some(clause) = &change.new {
-            assert_eq!(plain(&new), plain(&after[clause.index].text), "{clause:?}");
+            assert_eq!(plain(&new), plain(after[clause.index].body()), "{clause:?}");
         }
     }
 }
