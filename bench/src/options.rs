@@ -112,12 +112,17 @@ impl Options {
 
     /// The command that repeats this measure.
     pub(crate) fn command(&self, measure: Measure) -> String {
-        let people = (self.people != 100_000).then(|| format!(" --people {}", self.people));
-        let flags = [(self.smoke, " --smoke"), (self.peers, " --peers")]
-            .into_iter()
-            .filter_map(|(on, flag)| on.then(|| flag.to_owned()));
-        let postgres = self.postgres.as_ref().map(|_| " --postgres URL".to_owned());
-        let parts: String = people.into_iter().chain(flags).chain(postgres).collect();
+        let people = format!(" --people {}", self.people);
+        let parts: String = [
+            (self.people != 100_000, people.as_str()),
+            (self.smoke, " --smoke"),
+            (self.peers, " --peers"),
+            (self.postgres.is_some(), " --postgres URL"),
+        ]
+        .into_iter()
+        .filter(|(given, _)| *given)
+        .map(|(_, flag)| flag)
+        .collect();
         format!("cargo run --release -p yuezhi-bench -- {measure}{parts}")
     }
 }
