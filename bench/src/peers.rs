@@ -23,7 +23,7 @@ fn folder(name: &str) -> PathBuf {
 pub(crate) async fn apalis() -> anyhow::Result<PathBuf> {
     let folder = folder("apalis");
     let status = Command::new("cargo")
-        .args(["build", "--release", "--locked", "--quiet"])
+        .args(["build", "--release", "--quiet"])
         .env("CARGO_TARGET_DIR", folder.join("target"))
         .current_dir(&folder)
         .status()
