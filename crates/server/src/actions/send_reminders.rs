@@ -64,6 +64,9 @@ pub async fn remind(app: &App, request: RemindRequest) -> Result<Reminded, Actio
             if reminded.outstanding == 0 {
                 return Err(Refusal::conflict("nobody_outstanding").into());
             }
+            if !request.person_nos.is_empty() && reminded.deliveries.is_empty() {
+                return Err(Refusal::conflict("no_personal_channel").into());
+            }
             if request.dry_run {
                 return Err(Stop::DryRun(notice.no, reminded));
             }
