@@ -114,23 +114,26 @@ pub(crate) struct ModernRefusal {
     pub(crate) status: u16,
     pub(crate) code: String,
     pub(crate) message: String,
+    /// Scopes the app lacks, in `accessdenieddetail`; empty for every other refusal.
+    pub(crate) required_scopes: Vec<&'static str>,
 }
 
 impl ModernRefusal {
-    pub(crate) fn bad(code: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn of(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
-            status: 400,
+            status,
             code: code.into(),
             message: message.into(),
+            required_scopes: Vec::new(),
         }
     }
 
+    pub(crate) fn bad(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::of(400, code, message)
+    }
+
     pub(crate) fn denied(code: &str, message: &str) -> Self {
-        Self {
-            status: 403,
-            code: format!("Forbidden.AccessDenied.{code}"),
-            message: message.into(),
-        }
+        Self::of(403, format!("Forbidden.AccessDenied.{code}"), message)
     }
 
     /// The gateway's wording for a parameter that was left out.
@@ -200,8 +203,11 @@ pub(crate) fn modern_answer(shared: &Shared, result: Result<Value, ModernRefusal
         Err(refusal) => {
             let requestid = shared.ids().request_id();
             let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
-            let body =
+            let mut body =
                 json!({ "code": refusal.code, "requestid": requestid, "message": refusal.message });
+            if !refusal.required_scopes.is_empty() {
+                body["accessdenieddetail"] = json!({ "requiredScopes": refusal.required_scopes });
+            }
             (status, axum::Json(body)).into_response()
         }
     }
@@ -210,11 +216,11 @@ pub(crate) fn modern_answer(shared: &Shared, result: Result<Value, ModernRefusal
 /// Paths that neither host knows.
 pub(crate) async fn unknown(State(shared): State<Arc<Shared>>, call: Call) -> Response {
     if call.path.starts_with("/v1.0/") || call.path.starts_with("/v2.0/") {
-        let refusal = ModernRefusal {
-            status: 404,
-            code: "InvalidAction.NotFound".into(),
-            message: "Specified api is not found, please check your url and method.".into(),
-        };
+        let refusal = ModernRefusal::of(
+            404,
+            "InvalidAction.NotFound",
+            "Specified api is not found, please check your url and method.",
+        );
         modern_answer(&shared, Err(refusal))
     } else if let Some(method) = call.path.strip_prefix("/topapi/") {
         let name = format!("dingtalk.oapi.{}", method.replace('/', "."));

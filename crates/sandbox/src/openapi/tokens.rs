@@ -49,11 +49,7 @@ pub(super) fn unified_token(shared: &Shared, call: &Call) -> Result<Value, Moder
     );
     let mut world = shared.world();
     if call.path != format!("/v1.0/oauth2/{}/token", world.organisation.corp_id) {
-        return Err(ModernRefusal {
-            status: 500,
-            code: "unknownError".into(),
-            message: "未知错误".into(),
-        });
+        return Err(ModernRefusal::of(500, "unknownError", "未知错误"));
     }
     let token = grant(shared, &mut world, key, secret);
     let token = token
