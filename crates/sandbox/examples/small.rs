@@ -33,6 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         client_secret: "small-secret".into(),
         robot_code: "dingsmall".into(),
         agent_id: 1,
+        ..App::default()
     };
     let sandbox = Sandbox::start(SandboxConfig {
         listen,

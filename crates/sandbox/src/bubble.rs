@@ -44,12 +44,21 @@ pub(crate) fn draw(world: &World, message: &Message, reader: &str) -> String {
             ),
             None => r#"<span class="shot none"></span>"#.into(),
         },
-        Content::File { name, file_type } => {
+        Content::File {
+            name,
+            file_type,
+            href,
+        } => {
             let (name, kind) = (escape(name), escape(&file_type.to_uppercase()));
-            format!(
-                r#"<div class="file"><span class="kind">{kind}</span><span class="name">{name}</span></div>"#
-            )
+            let inside =
+                format!(r#"<span class="kind">{kind}</span><span class="name">{name}</span>"#);
+            // Only the sandbox itself makes these addresses, so they are not a sender's.
+            match href.as_deref().filter(|href| href.starts_with("/sandbox/")) {
+                Some(href) => format!(r#"<a class="file" href="{}">{inside}</a>"#, escape(href)),
+                None => format!(r#"<div class="file">{inside}</div>"#),
+            }
         }
+        Content::System { text } => format!(r#"<div class="system">{}</div>"#, escape(text)),
         Content::Audio { duration_ms } => {
             format!(
                 r#"<div class="text audio"><i></i>{}″</div>"#,

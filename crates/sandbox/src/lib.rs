@@ -7,18 +7,22 @@
 //! Invariant: it knows no client and no product; whatever reaches it came over HTTP.
 //! Weakness: no Stream connection, cards or work notices; the platform is imitated from public material, not exercised.
 
+mod apis;
 mod bubble;
 mod call;
+mod call_log;
 mod chat;
 mod clock;
 mod control;
 mod faults;
+mod gate;
 mod ids;
 mod journal;
 mod listener;
 mod mail;
 mod markdown;
 mod message;
+mod meters;
 mod openapi;
 mod organisation;
 mod rules;
@@ -33,9 +37,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use crate::apis::Metering;
+pub use crate::call_log::{CallRecord, Host};
 pub use crate::clock::Clock;
 pub use crate::faults::{Fault, FaultKind};
 use crate::ids::Ids;
@@ -46,12 +53,16 @@ pub use crate::message::{
     Button, Content, FeedLink, Layout, Message, Sender, personal_conversation,
 };
 pub use crate::organisation::{
-    App, Department, Group, Organisation, Person, Robot, RobotState, Security,
+    AdminLevel, App, Department, Group, GroupKind, GroupTab, Organisation, Person, Robot, RobotState, Role, Security,
+    VisibleRange,
 };
-pub use crate::rules::{Codes, ErrorLanguage, Limits, Moderation, Rules};
+pub use crate::rules::{
+    Access, BanAnswer, Codes, Edition, ErrorLanguage, Limits, Moderation, PastQuota, Rules,
+};
 use crate::shared::{Event, Shared};
-pub use crate::world::Meter;
-use crate::world::{World, month_of};
+pub use crate::meters::Meter;
+use crate::meters::month_of;
+use crate::world::World;
 
 /// What to serve and where.
 #[derive(Clone, Debug)]
@@ -73,6 +84,9 @@ pub struct SandboxConfig {
     /// Makes tokens and keys the same in every run.
     pub seed: Option<u64>,
 }
+
+/// The largest upload any API of the platform takes in one piece is a file of 20 MB.
+const BODY_AT_MOST: usize = 32 * 1024 * 1024;
 
 /// Starts sandboxes.
 #[derive(Debug)]
@@ -200,8 +214,13 @@ fn router(shared: &Arc<Shared>) -> Router {
             .fallback(call::unknown)
             .layer(axum::middleware::from_fn_with_state(
                 Arc::clone(shared),
+                call_log::record,
+            ))
+            .layer(axum::middleware::from_fn_with_state(
+                Arc::clone(shared),
                 faults::inject,
-            ));
+            ))
+            .layer(DefaultBodyLimit::max(BODY_AT_MOST));
     Router::new()
         .merge(control::routes())
         .merge(chat::routes())
@@ -300,6 +319,17 @@ impl SandboxHandle {
     pub fn put_group(&self, group: Group) {
         self.shared.world().record(Entry::Group(group));
         self.shared.tell(Event::Changed);
+    }
+
+    /// The newest 5,000 calls of the platform's APIs, oldest first, secrets masked.
+    pub fn calls(&self) -> Vec<CallRecord> {
+        let world = self.shared.world();
+        world.calls.iter().map(|call| (**call).clone()).collect()
+    }
+
+    /// Forgets the calls; their ids go on.
+    pub fn clear_calls(&self) {
+        self.shared.world().calls.clear();
     }
 
     /// The current month's metered use.

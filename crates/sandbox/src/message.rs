@@ -43,6 +43,8 @@ pub enum Sender {
     App { name: String, robot_code: String },
     /// An employee who typed it in the chat client.
     Person { userid: String },
+    /// The platform itself: a line without a bubble that counts as unread for nobody.
+    System,
 }
 
 /// What is in the bubble.
@@ -77,12 +79,19 @@ pub enum Content {
     File {
         name: String,
         file_type: String,
+        /// Where the chat client opens it, a path of the sandbox; `None` where the sandbox has no bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        href: Option<String>,
     },
     Audio {
         duration_ms: u64,
     },
     Video {
         duration_s: u64,
+    },
+    /// What happened in the conversation: 「张伟 邀请 李娜 加入群聊」.
+    System {
+        text: String,
     },
 }
 
@@ -138,6 +147,7 @@ impl Content {
                 .collect(),
             Self::FeedCard { links } => links.iter().map(|link| link.title.as_str()).collect(),
             Self::File { name, .. } => vec![name],
+            Self::System { text } => vec![text],
             Self::Image { .. } | Self::Audio { .. } | Self::Video { .. } => Vec::new(),
         }
     }
@@ -153,9 +163,11 @@ impl Content {
                 .collect(),
             Self::FeedCard { links } => links.iter().map(|link| link.url.as_str()).collect(),
             Self::Text { text } | Self::Markdown { text, .. } => vec![text],
-            Self::Image { .. } | Self::File { .. } | Self::Audio { .. } | Self::Video { .. } => {
-                Vec::new()
-            }
+            Self::Image { .. }
+            | Self::File { .. }
+            | Self::Audio { .. }
+            | Self::Video { .. }
+            | Self::System { .. } => Vec::new(),
         }
     }
 
@@ -175,7 +187,7 @@ impl Content {
     /// One line for the conversation list.
     pub fn preview(&self) -> String {
         let line = match self {
-            Self::Text { text } => text.clone(),
+            Self::Text { text } | Self::System { text } => text.clone(),
             Self::Link { title, .. } => format!("[链接] {title}"),
             Self::Markdown { title, .. } | Self::ActionCard { title, .. } => title.clone(),
             Self::FeedCard { links } => links

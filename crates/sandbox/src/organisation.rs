@@ -8,24 +8,54 @@ use serde::{Deserialize, Serialize};
 
 /// One DingTalk organisation (企业).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Organisation {
     /// `ding…`, as `corpId` in OAuth answers.
     pub corp_id: String,
     pub name: String,
     pub departments: Vec<Department>,
     pub people: Vec<Person>,
+    pub roles: Vec<Role>,
 }
 
 /// A department; the root has the id 1 and no parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Department {
     pub id: i64,
     pub name: String,
     pub parent_id: Option<i64>,
+    /// Where it stands among its siblings.
+    pub order: i64,
+    /// userids of the department's managers (部门主管).
+    pub managers: Vec<String>,
 }
 
-/// An employee.
+/// A role (角色) that people may have, in a role group (角色组).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Role {
+    pub id: i64,
+    pub name: String,
+    pub group_id: i64,
+    pub group_name: String,
+}
+
+/// What a person may do in the admin console (管理后台).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminLevel {
+    #[default]
+    None,
+    /// 主管理员, `sys_level` 1. Where nobody is, the first person of the organisation is.
+    Main,
+    /// 子管理员, `sys_level` 2.
+    Sub,
+}
+
+/// An employee. By default active and nobody's manager.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Person {
     pub userid: String,
     pub unionid: String,
@@ -37,6 +67,55 @@ pub struct Person {
     pub avatar_colour: String,
     pub title: String,
     pub department_ids: Vec<i64>,
+    /// Whether the person has ever logged in to DingTalk (已激活); others receive nothing.
+    pub active: bool,
+    pub admin: AdminLevel,
+    /// 老板, `sys_level` 100.
+    pub boss: bool,
+    /// The departments this person leads.
+    pub leads: Vec<i64>,
+    pub manager_userid: Option<String>,
+    /// 工号; may be empty.
+    pub job_number: String,
+    /// UTC epoch milliseconds of the first working day.
+    pub hired_ms: Option<i64>,
+    /// Ids of [`Role`]s.
+    pub role_ids: Vec<i64>,
+    /// The mailbox the organisation gave; may be empty.
+    pub org_email: String,
+    pub work_place: String,
+    pub telephone: String,
+    pub remark: String,
+    /// A JSON object as text, or empty.
+    pub extension: String,
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        Self {
+            userid: String::new(),
+            unionid: String::new(),
+            name: String::new(),
+            mobile: String::new(),
+            email: String::new(),
+            avatar_colour: String::new(),
+            title: String::new(),
+            department_ids: Vec::new(),
+            active: true,
+            admin: AdminLevel::None,
+            boss: false,
+            leads: Vec::new(),
+            manager_userid: None,
+            job_number: String::new(),
+            hired_ms: None,
+            role_ids: Vec::new(),
+            org_email: String::new(),
+            work_place: String::new(),
+            telephone: String::new(),
+            remark: String::new(),
+            extension: String::new(),
+        }
+    }
 }
 
 /// A group conversation (群).
@@ -53,6 +132,51 @@ pub struct Group {
     /// `robotCode`s of the app robots in this group.
     pub app_robots: Vec<String>,
     pub dissolved: bool,
+    /// The `chatid` of older calls, `chat…`; empty unless an app made the group.
+    pub chat_id: String,
+    pub kind: GroupKind,
+    /// userid; without one the first member is the owner.
+    pub owner: Option<String>,
+    /// userids of the group's administrators (群管理员) besides the owner.
+    pub sub_admins: Vec<String>,
+    /// Client id of the app that made it.
+    pub made_by: Option<String>,
+    /// 0 for a group that was there from the start.
+    pub made_ms: i64,
+    /// Of a scene group: its template.
+    pub template_id: String,
+    /// Of a scene group: the key under which it was asked for, so that it is made once.
+    pub uuid: Option<String>,
+    /// A media id.
+    pub icon: String,
+    /// The management options as they were set, by their names in `snake_case`.
+    pub management: std::collections::BTreeMap<String, i64>,
+    /// Fixed tabs at the top of the conversation (群快捷栏).
+    pub tabs: Vec<GroupTab>,
+}
+
+/// How a group came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupKind {
+    /// Made by a person in the client; apps cannot change it.
+    #[default]
+    Personal,
+    /// Made by an app with `im/group/create`.
+    Internal,
+    /// 场景群
+    Scene,
+}
+
+/// A fixed tab of a group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GroupTab {
+    pub id: String,
+    pub title: String,
+    pub pc_url: String,
+    pub mobile_url: String,
+    pub user_editable: bool,
 }
 
 /// A custom robot of one group.
@@ -99,6 +223,17 @@ pub struct App {
     pub client_secret: String,
     pub robot_code: String,
     pub agent_id: i64,
+    /// Whom it may see and reach; by default the whole organisation.
+    pub visible: VisibleRange,
+}
+
+/// An app's visible range (可使用范围 and 通讯录权限范围 in one). With both lists empty: the whole organisation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VisibleRange {
+    /// Department ids; those below them are in the range as well.
+    pub departments: Vec<i64>,
+    pub userids: Vec<String>,
 }
 
 impl Group {
@@ -137,6 +272,8 @@ impl Organisation {
             id,
             name: name.into(),
             parent_id,
+            order: id,
+            managers: Vec::new(),
         };
         let rows = [
             (
@@ -187,9 +324,48 @@ impl Organisation {
                         avatar_colour: colour.into(),
                         title: title.into(),
                         department_ids: vec![department_id],
+                        ..Person::default()
                     },
                 )
                 .collect(),
+            roles: Vec::new(),
         }
+    }
+
+    /// The person's rank in the admin console; without an appointed main administrator the first person is it.
+    pub fn admin_level(&self, person: &Person) -> AdminLevel {
+        let is_first = || {
+            self.people
+                .first()
+                .is_some_and(|first| first.userid == person.userid)
+                && self
+                    .people
+                    .iter()
+                    .all(|other| other.admin != AdminLevel::Main)
+        };
+        if person.admin == AdminLevel::None && is_first() {
+            AdminLevel::Main
+        } else {
+            person.admin
+        }
+    }
+
+    /// The department and all above it, the root last.
+    pub fn with_ancestors(&self, department_id: i64) -> Vec<i64> {
+        let mut path = Vec::new();
+        let mut next = Some(department_id);
+        // A circle of parents, which a change of departments cannot make but a caller can, ends here.
+        while let Some(id) = next.filter(|id| !path.contains(id)) {
+            let Some(department) = self
+                .departments
+                .iter()
+                .find(|department| department.id == id)
+            else {
+                break;
+            };
+            path.push(id);
+            next = department.parent_id;
+        }
+        path
     }
 }

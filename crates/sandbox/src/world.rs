@@ -7,9 +7,11 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use crate::call_log::CallLog;
 use crate::journal::{Entry, Journal};
 use crate::mail::Mail;
 use crate::message::Message;
+use crate::meters::Meter;
 use crate::organisation::{App, Group, Organisation, Person, Robot};
 use crate::rules::Rules;
 
@@ -43,6 +45,8 @@ pub(crate) struct World {
     pub(crate) user_tokens: Vec<UserToken>,
     pub(crate) codes: HashMap<String, LoginCode>,
     pub(crate) meters: HashMap<String, Meter>,
+    /// In memory only.
+    pub(crate) calls: CallLog,
     pub(crate) webhook_paces: HashMap<String, Pace>,
     /// (client id, API) or (robot code, userid) → times of the last calls.
     pub(crate) recent: HashMap<(String, String), VecDeque<i64>>,
@@ -77,15 +81,6 @@ pub(crate) struct LoginCode {
     pub(crate) expires_ms: i64,
 }
 
-/// Metered use of one month.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Meter {
-    pub calls: u32,
-    pub webhooks: u32,
-    /// When the calls of the month were first used up; the grace period starts there.
-    pub exhausted_ms: Option<i64>,
-}
-
 /// A webhook robot's last minute.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace {
@@ -116,6 +111,7 @@ impl World {
             user_tokens: Vec::new(),
             codes: HashMap::new(),
             meters: HashMap::new(),
+            calls: CallLog::default(),
             webhook_paces: HashMap::new(),
             recent: HashMap::new(),
             journal: Journal::none(),
@@ -136,19 +132,8 @@ impl World {
     pub(crate) fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::Organisation(organisation) => {
-                self.people = organisation
-                    .people
-                    .iter()
-                    .enumerate()
-                    .map(|(at, person)| (person.userid.clone(), at))
-                    .collect();
-                self.addresses = organisation
-                    .people
-                    .iter()
-                    .map(|person| person.email.trim().to_lowercase())
-                    .filter(|address| !address.is_empty())
-                    .collect();
                 self.organisation = organisation;
+                self.index_people();
             }
             Entry::Group(group) => {
                 match self.groups.iter_mut().find(|known| known.id == group.id) {
@@ -231,6 +216,7 @@ impl World {
                 calls,
                 webhooks,
                 exhausted_ms,
+                webhooks_exhausted_ms,
             } => {
                 self.meters.insert(
                     month,
@@ -238,10 +224,26 @@ impl World {
                         calls,
                         webhooks,
                         exhausted_ms,
+                        webhooks_exhausted_ms,
                     },
                 );
             }
         }
+    }
+
+    /// After people were added, removed or given another address.
+    pub(crate) fn index_people(&mut self) {
+        let people = &self.organisation.people;
+        self.people = people
+            .iter()
+            .enumerate()
+            .map(|(at, person)| (person.userid.clone(), at))
+            .collect();
+        self.addresses = people
+            .iter()
+            .map(|person| person.email.trim().to_lowercase())
+            .filter(|address| !address.is_empty())
+            .collect();
     }
 
     /// The entries that build this state again.
@@ -294,6 +296,7 @@ impl World {
             calls: meter.calls,
             webhooks: meter.webhooks,
             exhausted_ms: meter.exhausted_ms,
+            webhooks_exhausted_ms: meter.webhooks_exhausted_ms,
         }));
         entries
     }
@@ -472,33 +475,6 @@ impl World {
         });
         true
     }
-
-    pub(crate) fn meter(&self, month: &str) -> Meter {
-        self.meters.get(month).copied().unwrap_or_default()
-    }
-
-    pub(crate) fn put_meter(&mut self, month: String, meter: Meter) {
-        let Meter {
-            calls,
-            webhooks,
-            exhausted_ms,
-        } = meter;
-        self.record(Entry::Metered {
-            month,
-            calls,
-            webhooks,
-            exhausted_ms,
-        });
-    }
-}
-
-/// The calendar month in Beijing, `2026-11`: quotas start anew with it.
-pub(crate) fn month_of(now_ms: i64) -> String {
-    let beijing = jiff::tz::TimeZone::fixed(jiff::tz::offset(8));
-    jiff::Timestamp::from_millisecond(now_ms).map_or_else(
-        |_| "0000-00".to_owned(),
-        |at| at.to_zoned(beijing).strftime("%Y-%m").to_string(),
-    )
 }
 
 #[cfg(test)]

@@ -76,7 +76,8 @@ pub(super) fn unread(world: &World, conversation: &str, userid: &str) -> (usize,
     let unseen = world
         .conversation(conversation)
         .rev()
-        .take_while(|message| message.id > seen);
+        .take_while(|message| message.id > seen)
+        .filter(|message| message.sender != Sender::System);
     unseen.fold((0, false), |(count, mentioned), message| {
         (
             count + 1,
@@ -95,6 +96,7 @@ pub(super) fn message(world: &World, message: &Message, userid: &str) -> Value {
         "mine": is_mine,
         "mentioned": message.at_all || message.mentions.iter().any(|one| one == userid),
         "html": bubble::draw(world, message, userid),
+        "system": message.sender == Sender::System,
         "plain": matches!(message.content, crate::message::Content::Text { .. }),
     });
     if message.recipient().is_some() {
@@ -128,6 +130,7 @@ pub(super) fn departments(world: &World, person: &Person) -> String {
 fn sender(world: &World, sender: &Sender) -> Value {
     match sender {
         Sender::Robot { name, .. } | Sender::App { name, .. } => json!({ "name": name, "robot": true }),
+        Sender::System => json!({ "name": "", "robot": false, "colour": colour("") }),
         Sender::Person { userid } => world.person(userid).map_or_else(
             || json!({ "name": userid, "robot": false, "colour": colour("") }),
             |person| json!({ "name": person.name, "robot": false, "colour": colour(&person.avatar_colour) }),
@@ -147,7 +150,7 @@ fn preview(world: &World, message: &Message, userid: &str) -> String {
     }
     match &message.sender {
         Sender::Robot { name, .. } => format!("{name}：{text}"),
-        Sender::App { .. } => text,
+        Sender::App { .. } | Sender::System => text,
         Sender::Person { userid: sender } if sender == userid => text,
         Sender::Person { userid: sender } => world
             .person(sender)

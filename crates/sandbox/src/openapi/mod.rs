@@ -205,6 +205,7 @@ fn read_template(body: &Value) -> Result<Content, ModernRefusal> {
             Ok(Content::File {
                 name: field("fileName")?,
                 file_type: field("fileType")?,
+                href: None,
             })
         }
         "sampleVideo" => {

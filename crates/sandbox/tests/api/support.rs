@@ -62,6 +62,7 @@ pub(crate) fn config() -> SandboxConfig {
         client_secret: "app-secret".into(),
         robot_code: "dingapp".into(),
         agent_id: 7,
+        ..App::default()
     };
     let mut config = SandboxConfig {
         groups: vec![group],

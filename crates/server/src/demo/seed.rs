@@ -421,6 +421,7 @@ pub(super) fn organisation(company: &Company) -> sandbox::Organisation {
                 id: i64::from(d.id),
                 name: d.name.to_owned(),
                 parent_id: d.parent_id.map(i64::from),
+                ..sandbox::Department::default()
             })
             .collect(),
         people: company
@@ -436,8 +437,10 @@ pub(super) fn organisation(company: &Company) -> sandbox::Organisation {
                 avatar_colour: (*colour).to_owned(),
                 title: p.title.to_owned(),
                 department_ids: p.department_ids.iter().map(|id| i64::from(*id)).collect(),
+                ..sandbox::Person::default()
             })
             .collect(),
+        ..sandbox::Organisation::default()
     }
 }
 
@@ -475,5 +478,6 @@ pub(super) fn login_app() -> sandbox::App {
         client_secret: "demo-client-secret-of-the-sandbox".to_owned(),
         robot_code: "dingdemoyuezhi0001".to_owned(),
         agent_id: 3_000_000_001,
+        ..sandbox::App::default()
     }
 }
