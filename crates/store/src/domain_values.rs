@@ -119,6 +119,7 @@ macro_rules! as_json {
 }
 
 as_json! {
+    "a JSON list of numbers" Vec<i64>;
     "a JSON list of texts" Vec<String>;
     "a resolved audience as JSON" Resolved;
 }

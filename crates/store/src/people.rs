@@ -4,11 +4,16 @@
 //! receipts refer to them; when somebody changes department, what they still owe moves to the new one in the same
 //! transaction. Weakness: a search in the middle of a name reads the whole table when nothing begins with the text.
 
+mod directory;
 mod list;
 mod write;
 
 use yuezhi_domain::{PersonId, UnixMillis};
 
+pub use directory::{
+    DingTalkIds, count_not_activated, count_synced, dingtalk_ids, no_by_union_id,
+    nos_by_dingtalk_user_ids, set_dingtalk_active, set_directory, synced_not_in,
+};
 pub use list::{PeopleFilter, count, list};
 pub(crate) use list::{find_nos, push_member};
 pub use write::{Change, Upserted, insert_many, mark_left, upsert};

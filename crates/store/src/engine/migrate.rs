@@ -19,10 +19,16 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sql: include_str!("../../migrations/0001_main.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sql: include_str!("../../migrations/0001_main.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("../../migrations/0002_dingtalk.sql"),
+    },
+];
 
 /// The schema version that this program makes and needs.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

@@ -11,6 +11,7 @@ mod deliveries;
 mod directory;
 mod engine;
 mod obligations;
+mod platform;
 mod publishing;
 mod scans;
 mod small;
