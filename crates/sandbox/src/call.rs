@@ -7,23 +7,27 @@
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequest, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::call_log::Trace;
+pub(crate) use crate::gate::{Caller, legacy_caller, modern_caller};
 use crate::listener::Peer;
 use crate::shared::Shared;
-use crate::world::{World, month_of};
 
 /// A request, read whole.
 pub(crate) struct Call {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) peer: std::net::IpAddr,
+    /// Where the call log learns who called and what it cost.
+    pub(crate) trace: Trace,
 }
 
 impl Call {
@@ -62,7 +66,12 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             || std::net::IpAddr::from([127, 0, 0, 1]),
             |ConnectInfo(peer)| peer.address.ip().to_canonical(),
         );
-        let path = request.uri().path().to_owned();
+        let trace = request
+            .extensions()
+            .get::<Trace>()
+            .cloned()
+            .unwrap_or_default();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let query =
             url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
                 .into_owned();
@@ -71,11 +80,13 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             .await
             .map_err(IntoResponse::into_response)?;
         Ok(Self {
+            method,
             path,
             query,
             headers,
             body,
             peer,
+            trace,
         })
     }
 }
@@ -175,6 +186,24 @@ pub(crate) fn modern_get(verb: ModernVerb) -> MethodRouter<Arc<Shared>> {
     )
 }
 
+/// A PUT route of api.dingtalk.com.
+pub(crate) fn modern_put(verb: ModernVerb) -> MethodRouter<Arc<Shared>> {
+    put(
+        move |State(shared): State<Arc<Shared>>, call: Call| async move {
+            modern_answer(&shared, verb(&shared, &call))
+        },
+    )
+}
+
+/// A DELETE route of api.dingtalk.com.
+pub(crate) fn modern_delete(verb: ModernVerb) -> MethodRouter<Arc<Shared>> {
+    delete(
+        move |State(shared): State<Arc<Shared>>, call: Call| async move {
+            modern_answer(&shared, verb(&shared, &call))
+        },
+    )
+}
+
 pub(crate) fn legacy_answer(shared: &Shared, result: Result<Value, LegacyRefusal>) -> Response {
     let body = match result {
         Ok(mut answer) => {
@@ -233,118 +262,4 @@ pub(crate) async fn unknown(State(shared): State<Arc<Shared>>, call: Call) -> Re
     } else {
         legacy_answer(&shared, Err(LegacyRefusal::new(404, "请求的URI地址不存在")))
     }
-}
-
-/// Whose token a call carries.
-pub(crate) struct Caller {
-    pub(crate) client_id: String,
-    pub(crate) robot_code: String,
-}
-
-/// Checks the app token in the header of api.dingtalk.com, the pace, and (if metered) the month's budget.
-pub(crate) fn modern_caller(
-    world: &mut World,
-    call: &Call,
-    now_ms: i64,
-    metered: bool,
-) -> Result<Caller, ModernRefusal> {
-    let token = call
-        .header("x-acs-dingtalk-access-token")
-        .filter(|token| !token.is_empty())
-        .ok_or_else(|| {
-            ModernRefusal::bad(
-                "AuthenticationFailed.MissingParameter",
-                "缺少参数：x-acs-dingtalk-access-token",
-            )
-        })?;
-    let caller = caller_of(world, token, now_ms)
-        .ok_or_else(|| ModernRefusal::bad("InvalidAuthentication", "不合法的access_token"))?;
-    if is_too_fast(world, &caller.client_id, &call.path, now_ms) {
-        let message = "您的应用调用当前接口超过了该应用每秒最大请求次数限制，请1秒后重试";
-        return Err(ModernRefusal::denied("QpsLimitForAppkeyAndApi", message));
-    }
-    if metered && !spend_call(world, now_ms) {
-        return Err(ModernRefusal::denied(
-            "ApiCountLimitForOrg",
-            "您的组织本月 API 调用量已用完，请升级或购买增购包",
-        ));
-    }
-    Ok(caller)
-}
-
-/// Checks the app token in the query of oapi.dingtalk.com and the pace. Directory calls are not metered.
-pub(crate) fn legacy_caller(
-    world: &mut World,
-    call: &Call,
-    now_ms: i64,
-) -> Result<Caller, LegacyRefusal> {
-    let form = call.legacy_body();
-    let in_body = form.get("access_token").and_then(Value::as_str);
-    let token = call
-        .query("access_token")
-        .or(in_body)
-        .filter(|token| !token.is_empty());
-    let token = token.ok_or_else(|| LegacyRefusal::gateway("40000", "access_token is blank"))?;
-    let caller = caller_of(world, token, now_ms)
-        .ok_or_else(|| LegacyRefusal::gateway("40014", "不合法的access_token"))?;
-    if is_too_fast(world, &caller.client_id, &call.path, now_ms) {
-        return Err(LegacyRefusal::gateway(
-            "90018",
-            "您的应用调用该接口次数过多，超出了每秒最大请求次数，请1秒后重试",
-        ));
-    }
-    Ok(caller)
-}
-
-fn caller_of(world: &World, token: &str, now_ms: i64) -> Option<Caller> {
-    let held = world
-        .app_tokens
-        .iter()
-        .find(|(_, held)| held.token == token && held.expires_ms > now_ms)?;
-    let app = world.app(held.0)?;
-    Some(Caller {
-        client_id: app.client_id.clone(),
-        robot_code: app.robot_code.clone(),
-    })
-}
-
-fn is_too_fast(world: &mut World, client_id: &str, api: &str, now_ms: i64) -> bool {
-    let Some(limit) = world.rules.limits.calls_per_second else {
-        return false;
-    };
-    let recent = world
-        .recent
-        .entry((client_id.to_owned(), api.to_owned()))
-        .or_default();
-    while recent
-        .front()
-        .is_some_and(|at| *at <= now_ms - 1_000 || *at > now_ms)
-    {
-        recent.pop_front();
-    }
-    if recent.len() >= limit as usize {
-        return true;
-    }
-    recent.push_back(now_ms);
-    false
-}
-
-/// Counts a metered call; false when the month and its grace period are used up.
-fn spend_call(world: &mut World, now_ms: i64) -> bool {
-    let month = month_of(now_ms);
-    let mut meter = world.meter(&month);
-    if world
-        .rules
-        .limits
-        .calls_per_month
-        .is_some_and(|limit| meter.calls >= limit)
-    {
-        let since = *meter.exhausted_ms.get_or_insert(now_ms);
-        if now_ms - since >= world.rules.limits.month_grace_ms {
-            return false;
-        }
-    }
-    meter.calls += 1;
-    world.put_meter(month, meter);
-    true
 }

@@ -3,20 +3,26 @@
 //! JSON in and out, no login: whoever reaches the sandbox rules it, so it belongs on loopback or a trial network.
 //! Faults, clock and rules live in memory and are gone after a restart.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get};
 use axum::{Json, Router};
+use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio_stream::wrappers::BroadcastStream;
 
+use crate::call_log::CallRecord;
 use crate::faults::Fault;
-use crate::rules::Rules;
+use crate::rules::{Edition, Limits, Rules};
 use crate::shared::{Event, Shared};
-use crate::world::month_of;
+use crate::meters::month_of;
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -33,6 +39,9 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/sandbox/clock", get(clock).post(set_clock))
         .route("/sandbox/rules", get(rules).post(set_rules))
         .route("/sandbox/quota", get(quota))
+        .route("/sandbox/calls", get(calls).delete(clear_calls))
+        .route("/sandbox/calls/events", get(call_events))
+        .route("/sandbox/calls/{id}", get(one_call))
         .route("/sandbox/organisation", get(organisation))
 }
 
@@ -146,10 +155,21 @@ async fn rules(State(shared): State<Arc<Shared>>) -> Json<Rules> {
     Json(shared.world().rules.clone())
 }
 
-/// Changes what is named and leaves the rest: `{"limits":{"webhook_per_minute":null}}`.
-async fn set_rules(State(shared): State<Arc<Shared>>, Json(change): Json<Value>) -> Response {
+/// Changes what is named and leaves the rest: `{"limits":{"webhook_per_minute":null}}`. `{"edition":"professional"}`
+/// sets the limits of an edition first.
+async fn set_rules(State(shared): State<Arc<Shared>>, Json(mut change): Json<Value>) -> Response {
     let mut world = shared.world();
     let mut whole = serde_json::to_value(&world.rules).unwrap_or_default();
+    let edition = change
+        .as_object_mut()
+        .and_then(|change| change.remove("edition"));
+    if let Some(edition) = edition {
+        let Ok(edition) = serde_json::from_value::<Edition>(edition) else {
+            let known = "edition is one of standard, professional, extended";
+            return (StatusCode::UNPROCESSABLE_ENTITY, known).into_response();
+        };
+        whole["limits"] = serde_json::to_value(Limits::of(edition)).unwrap_or_default();
+    }
     merge(&mut whole, change);
     match serde_json::from_value::<Rules>(whole) {
         Ok(rules) => {
@@ -183,6 +203,86 @@ async fn quota(State(shared): State<Arc<Shared>>) -> Json<Value> {
     }))
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct WantedCalls {
+    /// Only calls with a greater id.
+    after: u64,
+    /// A client id.
+    app: Option<String>,
+    /// Paths that contain this.
+    path: Option<String>,
+    /// `none`, `api` or `push`
+    metered: Option<String>,
+    /// Only refused ones (or, `false`, only accepted ones).
+    refused: Option<bool>,
+    /// The newest n of what is left; 200 unless told.
+    limit: Option<usize>,
+}
+
+impl WantedCalls {
+    fn wants(&self, call: &CallRecord) -> bool {
+        let metered = serde_json::to_value(call.metered).unwrap_or_default();
+        call.id > self.after
+            && (self.app.is_none() || self.app == call.app)
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|part| call.path.contains(part.as_str()))
+            && self
+                .metered
+                .as_ref()
+                .is_none_or(|wanted| metered == wanted.as_str())
+            && self
+                .refused
+                .is_none_or(|refused| refused == call.refusal.is_some())
+    }
+}
+
+/// The calls the filters leave, oldest first.
+async fn calls(
+    State(shared): State<Arc<Shared>>,
+    Query(wanted): Query<WantedCalls>,
+) -> Json<Value> {
+    let world = shared.world();
+    let newest_first = world.calls.iter().rev().filter(|call| wanted.wants(call));
+    let mut rows: Vec<_> = newest_first.take(wanted.limit.unwrap_or(200)).collect();
+    rows.reverse();
+    Json(json!({ "calls": rows.iter().map(|call| &***call).collect::<Vec<_>>() }))
+}
+
+async fn one_call(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<u64>,
+) -> Result<Json<Value>, StatusCode> {
+    let world = shared.world();
+    let call = world.calls.iter().rev().find(|call| call.id == id);
+    call.map(|call| Json(json!(**call)))
+        .ok_or(StatusCode::NOT_FOUND)
+}
+
+async fn clear_calls(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.world().calls.clear();
+    StatusCode::NO_CONTENT
+}
+
+/// Every call as it is answered: the event `call` with the whole record. A reader that fell behind gets `missed` and
+/// asks `/sandbox/calls?after=…` again.
+async fn call_events(
+    State(shared): State<Arc<Shared>>,
+) -> Sse<impl Stream<Item = Result<Sent, Infallible>>> {
+    let heard = BroadcastStream::new(shared.calls.subscribe()).map(|call| {
+        let sent = Sent::default();
+        Ok(call.map_or_else(
+            |_| Sent::default().event("missed").data("{}"),
+            |call| sent.event("call").data(json!(*call).to_string()),
+        ))
+    });
+    let hello = futures_util::stream::iter([Ok(Sent::default().event("hello").data("{}"))]);
+    Sse::new(hello.chain(heard).take_until(shared.stop.clone().cancelled_owned()))
+        .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
 async fn organisation(State(shared): State<Arc<Shared>>) -> Json<Value> {
     let world = shared.world();
     Json(json!({ "organisation": world.organisation, "groups": world.groups }))
@@ -198,6 +298,7 @@ impl Shared {
         world.record(crate::journal::Entry::MailsCleared { next_id });
         world.webhook_paces.clear();
         world.recent.clear();
+        world.addresses_calling.clear();
         self.tell(Event::Changed);
     }
 }

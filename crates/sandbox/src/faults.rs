@@ -17,7 +17,10 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::call_log::{SpoiltBy, record_instead};
+use crate::gate::has_room;
 use crate::listener::Peer;
+use crate::rules::BanAnswer;
 use crate::shared::Shared;
 
 /// One injected fault. As JSON: `{"kind":"status","status":503,"path":"/robot/send","next":2}`.
@@ -66,6 +69,23 @@ pub enum FaultKind {
         #[serde(default)]
         userids: Vec<String>,
     },
+}
+
+impl FaultKind {
+    /// As in JSON.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Latency { .. } => "latency",
+            Self::Status { .. } => "status",
+            Self::Drop { .. } => "drop",
+            Self::Half => "half",
+            Self::Html => "html",
+            Self::Banned => "banned",
+            Self::Throttle => "throttle",
+            Self::Busy => "busy",
+            Self::FlowControl { .. } => "flow_control",
+        }
+    }
 }
 
 impl Fault {
@@ -147,7 +167,7 @@ impl Fault {
 /// Middleware of the platform's routes.
 pub(crate) async fn inject(
     State(shared): State<Arc<Shared>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let struck = shared
@@ -159,6 +179,14 @@ pub(crate) async fn inject(
         .map(|ConnectInfo(peer)| peer.clone());
     let modern =
         request.uri().path().starts_with("/v1.0/") || request.uri().path().starts_with("/v2.0/");
+    if is_banned(&shared, peer.as_ref()) {
+        let kind = match shared.world().rules.ban_answer {
+            BanAnswer::Html => FaultKind::Html,
+            BanAnswer::Json => FaultKind::Banned,
+        };
+        let answer = answer_instead(&shared, &kind, modern);
+        return record_instead(&shared, request, "address_banned", answer).await;
+    }
     let mut last = None;
     for kind in struck {
         if let FaultKind::Latency { ms } = kind {
@@ -172,18 +200,52 @@ pub(crate) async fn inject(
             next.run(request).await
         }
         Some(FaultKind::Drop { after }) => {
-            if after {
+            let nothing = StatusCode::BAD_GATEWAY.into_response();
+            let answer = if after {
+                request.extensions_mut().insert(SpoiltBy("drop".into()));
                 drop(next.run(request).await);
-            }
+                nothing
+            } else {
+                record_instead(&shared, request, "drop", nothing).await
+            };
             if let Some(peer) = peer {
                 peer.cut();
             }
-            StatusCode::BAD_GATEWAY.into_response()
+            answer
         }
-        Some(FaultKind::Half) => half_of(next.run(request).await).await,
-        Some(kind) => answer_instead(&shared, &kind, modern),
+        Some(FaultKind::Half) => {
+            request.extensions_mut().insert(SpoiltBy("half".into()));
+            half_of(next.run(request).await).await
+        }
+        Some(kind) => {
+            let answer = answer_instead(&shared, &kind, modern);
+            record_instead(&shared, request, kind.name(), answer).await
+        }
     }
 }
+
+/// Ten thousand calls from one address in 20 seconds, to whatever API, and it is banned for five minutes.
+fn is_banned(shared: &Shared, peer: Option<&Peer>) -> bool {
+    let (now_ms, mut world) = (shared.clock.now_ms(), shared.world());
+    let limits = &world.rules.limits;
+    let (Some(limit), ban_ms) = (limits.calls_per_address, limits.ban_ms) else {
+        return false;
+    };
+    let Some(peer) = peer else { return false };
+    let address = peer.address.ip().to_canonical();
+    let pace = world.addresses_calling.entry(address).or_default();
+    if now_ms < pace.held_until_ms {
+        return true;
+    }
+    let has_room = has_room(&mut pace.sent_ms, now_ms, ADDRESS_WINDOW_MS, limit as usize);
+    if !has_room {
+        pace.held_until_ms = now_ms + ban_ms;
+        pace.sent_ms.clear();
+    }
+    !has_room
+}
+
+const ADDRESS_WINDOW_MS: i64 = 20_000;
 
 fn answer_instead(shared: &Shared, kind: &FaultKind, modern: bool) -> Response {
     let requestid = shared.ids().request_id();

@@ -65,6 +65,8 @@ pub(crate) enum Entry {
         calls: u32,
         webhooks: u32,
         exhausted_ms: Option<i64>,
+        #[serde(default)]
+        webhooks_exhausted_ms: Option<i64>,
     },
 }
 

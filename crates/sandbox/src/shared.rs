@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
+use crate::call_log::CallRecord;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::ids::Ids;
@@ -19,6 +20,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) events: broadcast::Sender<Event>,
+    /// Every logged call, for the panel that shows them; apart from `events`, so that a burst of calls cannot make
+    /// the chat reload.
+    pub(crate) calls: broadcast::Sender<Arc<CallRecord>>,
     pub(crate) stop: CancellationToken,
     /// Without a slash at the end; webhook addresses shown to people start with it.
     pub(crate) public_url: String,
@@ -47,6 +51,7 @@ impl Shared {
             clock,
             faults: Faults::default(),
             events: broadcast::channel(1_024).0,
+            calls: broadcast::channel(1_024).0,
             stop: CancellationToken::new(),
             public_url,
             world: Mutex::new(world),

@@ -6,6 +6,7 @@
 //! Invariant: message ids grow; a conversation's index lists its messages in that order.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::IpAddr;
 
 use crate::call_log::CallLog;
 use crate::journal::{Entry, Journal};
@@ -50,6 +51,8 @@ pub(crate) struct World {
     pub(crate) webhook_paces: HashMap<String, Pace>,
     /// (client id, API) or (robot code, userid) → times of the last calls.
     pub(crate) recent: HashMap<(String, String), VecDeque<i64>>,
+    /// Paces of the addresses that call.
+    pub(crate) addresses_calling: HashMap<IpAddr, Pace>,
     journal: Journal,
 }
 
@@ -81,7 +84,7 @@ pub(crate) struct LoginCode {
     pub(crate) expires_ms: i64,
 }
 
-/// A webhook robot's last minute.
+/// The last moments of a webhook robot or of an address, and until when it is held.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace {
     pub(crate) sent_ms: VecDeque<i64>,
@@ -114,6 +117,7 @@ impl World {
             calls: CallLog::default(),
             webhook_paces: HashMap::new(),
             recent: HashMap::new(),
+            addresses_calling: HashMap::new(),
             journal: Journal::none(),
         }
     }

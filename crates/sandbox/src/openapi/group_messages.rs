@@ -15,7 +15,7 @@ use crate::world::World;
 pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    let caller = modern_caller(&mut world, call, now_ms, true)?;
+    let caller = modern_caller(&mut world, call, now_ms)?;
     let body = json_body(call)?;
     check_robot_code(&caller, required(&body, "robotCode")?)?;
     let conversation = required(&body, "openConversationId")?.to_owned();
@@ -49,7 +49,7 @@ pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
 pub(super) fn readers(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    let caller = modern_caller(&mut world, call, now_ms, true)?;
+    let caller = modern_caller(&mut world, call, now_ms)?;
     let body = json_body(call)?;
     check_robot_code(&caller, required(&body, "robotCode")?)?;
     let conversation = required(&body, "openConversationId")?;
@@ -90,7 +90,7 @@ pub(super) fn readers(shared: &Shared, call: &Call) -> Result<Value, ModernRefus
 pub(super) fn recall(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    let caller = modern_caller(&mut world, call, now_ms, true)?;
+    let caller = modern_caller(&mut world, call, now_ms)?;
     let body = json_body(call)?;
     check_robot_code(&caller, required(&body, "robotCode")?)?;
     check_group(&world, &caller, required(&body, "openConversationId")?)?;
@@ -107,7 +107,7 @@ pub(super) fn recall(shared: &Shared, call: &Call) -> Result<Value, ModernRefusa
 pub(super) fn robots(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    modern_caller(&mut world, call, now_ms, true)?;
+    modern_caller(&mut world, call, now_ms)?;
     let body = json_body(call)?;
     let conversation = required(&body, "openConversationId")?;
     let group = world.group(conversation).ok_or_else(no_group)?;

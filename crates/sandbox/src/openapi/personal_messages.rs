@@ -20,7 +20,7 @@ const ONE_DAY_MS: i64 = 24 * 3_600_000;
 pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    let caller = modern_caller(&mut world, call, now_ms, true)?;
+    let caller = modern_caller(&mut world, call, now_ms)?;
     let body = json_body(call)?;
     check_robot_code(&caller, required(&body, "robotCode")?)?;
     let userids = strings(&body["userIds"]);
@@ -84,7 +84,7 @@ pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
 pub(super) fn read_status(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    let caller = modern_caller(&mut world, call, now_ms, true)?;
+    let caller = modern_caller(&mut world, call, now_ms)?;
     let robot_code = call
         .query("robotCode")
         .ok_or_else(|| ModernRefusal::missing("robotCode"))?;
@@ -111,7 +111,7 @@ pub(super) fn read_status(shared: &Shared, call: &Call) -> Result<Value, ModernR
 pub(super) fn recall(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    let caller = modern_caller(&mut world, call, now_ms, true)?;
+    let caller = modern_caller(&mut world, call, now_ms)?;
     let body = json_body(call)?;
     check_robot_code(&caller, required(&body, "robotCode")?)?;
     recall_keys(

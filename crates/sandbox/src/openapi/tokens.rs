@@ -142,10 +142,11 @@ fn grant(shared: &Shared, world: &mut World, client_id: &str, secret: &str) -> O
         .filter(|held| held.expires_ms > now_ms)
         .map(|held| held.token.clone());
     let token = valid.unwrap_or_else(|| shared.ids().token());
+    let life_s = world.rules.access_of(client_id).token_life_s;
     world.record(Entry::AppToken {
         client_id: client_id.to_owned(),
         token: token.clone(),
-        expires_ms: now_ms + LIFE_S * 1_000,
+        expires_ms: now_ms + life_s * 1_000,
     });
     Some(token)
 }

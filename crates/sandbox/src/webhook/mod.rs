@@ -14,12 +14,15 @@ use serde_json::{Value, json};
 
 pub(crate) use self::body::{DraftMessage, read_message};
 pub(crate) use self::refusals::too_fast;
+pub(crate) use self::security::is_in_ranges;
+use crate::apis::Metering;
 use crate::call::{Call, LegacyRefusal};
 use crate::message::{Message, Sender};
 use crate::organisation::RobotState;
-use crate::rules::{Codes, Rules};
+use crate::meters::{PushBudget, spend_push};
+use crate::rules::{Codes, PastQuota, Rules};
 use crate::shared::Shared;
-use crate::world::{Pace, World, month_of};
+use crate::world::{Pace, World};
 
 pub(crate) fn send(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
     let now_ms = shared.clock.now_ms();
@@ -37,10 +40,11 @@ pub(crate) fn send(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal>
     if let Some(unsuitable) = world.rules.moderation.judge(&draft.content) {
         return Err(refusals::unsuitable(unsuitable));
     }
-    let month = month_of(now_ms);
-    let mut meter = world.meter(&month);
-    meter.webhooks += 1;
-    world.put_meter(month, meter);
+    if spend_push(&mut world, now_ms) == PushBudget::Within {
+        call.trace.set_metered(Metering::Push);
+    } else if world.rules.webhook_past_quota == PastQuota::Refuse {
+        return Err(refusals::month_used_up());
+    }
     let message = Message {
         id: 0,
         conversation: target.group_id,

@@ -24,12 +24,19 @@ pub(super) fn check_address(
     security: &Security,
     peer: IpAddr,
 ) -> Result<(), LegacyRefusal> {
-    let listed = |range: &String| matches!(peer, IpAddr::V4(address) if is_in(address, range));
-    if security.ips.is_empty() || security.ips.iter().any(listed) {
+    if security.ips.is_empty() || is_in_ranges(&security.ips, peer) {
         Ok(())
     } else {
         Err(refusals::address(rules, peer))
     }
+}
+
+/// Whether an IPv4 address is one of these or in one of these ranges.
+pub(crate) fn is_in_ranges(ranges: &[String], peer: IpAddr) -> bool {
+    let IpAddr::V4(address) = peer else {
+        return false;
+    };
+    ranges.iter().any(|range| is_in(address, range))
 }
 
 pub(super) fn check_signature(
