@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use yuezhi_domain::{Pace, UnixMillis};
 
-use crate::message::{Post, Recipient};
-use crate::outcome::{CheckReport, Outcome, Why};
+use crate::message::{Bulk, Post, Recipient, SentMessage};
+use crate::outcome::{CheckReport, Outcome, ReadReport, Why};
 
 /// A future that a worker can hold without knowing the channel.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -30,6 +30,43 @@ pub trait Channel: Send + Sync {
     /// already have gone out.
     fn send<'a>(&'a self, post: &'a Post) -> BoxFuture<'a, Outcome>;
 
+    /// One call of the platform for many people: the outcome of each, in the order of the recipients. Called where
+    /// [`Limits::people_per_call`] is above 1, with at most so many.
+    fn send_many<'a>(&'a self, bulk: &'a Bulk) -> BoxFuture<'a, Vec<Outcome>> {
+        Box::pin(async move {
+            let mut outcomes = Vec::with_capacity(bulk.recipients.len());
+            for index in 0..bulk.recipients.len() {
+                outcomes.push(self.send(&bulk.post(index)).await);
+            }
+            outcomes
+        })
+    }
+
+    /// What sending to so many people takes from the platform's monthly quotas, at most.
+    fn cost(&self, _people: usize) -> Cost {
+        Cost::default()
+    }
+
+    /// Who has read a message, as far as the platform tells; asked at [`Limits::read_checks`].
+    fn readers<'a>(
+        &'a self,
+        _sent: &'a SentMessage,
+        _now: UnixMillis,
+    ) -> BoxFuture<'a, ReadReport> {
+        Box::pin(std::future::ready(ReadReport::Unsupported))
+    }
+
+    /// These recipients have settled elsewhere: their copy is to show it (card) or to close (to-do). Called where
+    /// [`Limits::follows_up`]; one outcome for all, repeatable.
+    fn settle<'a>(&'a self, _sent: &'a SentMessage, _now: UnixMillis) -> BoxFuture<'a, Outcome> {
+        Box::pin(std::future::ready(Outcome::Sent { platform_id: None }))
+    }
+
+    /// The matter is over for these recipients without their doing. As [`Channel::settle`].
+    fn withdraw<'a>(&'a self, _sent: &'a SentMessage, _now: UnixMillis) -> BoxFuture<'a, Outcome> {
+        Box::pin(std::future::ready(Outcome::Sent { platform_id: None }))
+    }
+
     /// For the doctor: as much as can be found out without sending a message to anybody.
     fn check(&self, now: UnixMillis) -> BoxFuture<'_, CheckReport>;
 }
@@ -41,15 +78,50 @@ pub enum ChannelKind {
     Robot,
     /// Mail over SMTP.
     Mail,
+    /// Work notice (工作通知), personal.
+    WorkNotice,
+    /// The app robot's chat with one person (单聊机器人消息).
+    AppRobot,
+    /// An interactive card (互动卡片) in that chat, with a button that confirms.
+    Card,
+    /// A to-do (待办) that closes on confirmation.
+    Todo,
+    /// DING, for those who have not reacted to anything else.
+    Ding,
+    /// Company announcement (公告) with a list of readers.
+    Announcement,
+    /// The app robot's message to a notification group (通知群).
+    Group,
+    /// Group announcement (群公告), or the next best thing that the tenant allows.
+    GroupAnnouncement,
 }
 
 impl ChannelKind {
-    pub const ALL: [Self; 2] = [Self::Robot, Self::Mail];
+    pub const ALL: [Self; 10] = [
+        Self::Robot,
+        Self::Mail,
+        Self::WorkNotice,
+        Self::AppRobot,
+        Self::Card,
+        Self::Todo,
+        Self::Ding,
+        Self::Announcement,
+        Self::Group,
+        Self::GroupAnnouncement,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Robot => "robot",
             Self::Mail => "mail",
+            Self::WorkNotice => "work_notice",
+            Self::AppRobot => "app_robot",
+            Self::Card => "card",
+            Self::Todo => "todo",
+            Self::Ding => "ding",
+            Self::Announcement => "announcement",
+            Self::Group => "group",
+            Self::GroupAnnouncement => "group_announcement",
         }
     }
 }
@@ -77,4 +149,46 @@ pub struct Limits {
     pub personal: bool,
     /// A repeated send with the same key shows one message.
     pub idempotent: bool,
+    /// How many recipients one call of the platform takes; above 1 [`Channel::send_many`] is used.
+    pub people_per_call: usize,
+    /// Which name of the person is needed.
+    pub address: Address,
+    /// The message can be changed later: [`Channel::settle`] and [`Channel::withdraw`] do something.
+    pub follows_up: bool,
+    /// So long after sending [`Channel::readers`] is worth asking; empty where the platform cannot tell.
+    pub read_checks: &'static [Duration],
+    /// The group's members are needed to send ([`Post::members`]).
+    pub needs_members: bool,
+}
+
+/// By which name a personal channel knows people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    /// None: a group.
+    Group,
+    Mail,
+    /// `userid`, of somebody who has activated DingTalk.
+    DingTalkUser,
+    /// `unionid`: to-dos.
+    DingTalkUnion,
+}
+
+/// Calls that count against the organisation's monthly quotas.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Calls of the open platform's interfaces (付费 API 调用量).
+    pub api_calls: u64,
+    /// Webhook and Stream messages (Webhook & Stream 调用量).
+    pub push_messages: u64,
+}
+
+impl std::ops::Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            api_calls: self.api_calls + other.api_calls,
+            push_messages: self.push_messages + other.push_messages,
+        }
+    }
 }

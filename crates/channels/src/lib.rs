@@ -17,11 +17,14 @@ mod outcome;
 pub mod registry;
 pub mod robot;
 
-pub use channel::{BoxFuture, Channel, ChannelKind, Limits};
+pub use channel::{Address, BoxFuture, Channel, ChannelKind, Cost, Limits};
 pub use dingtalk::RobotMessage as RawRobot;
 pub use login::{DingTalkLogin, LoginSettings};
 pub use mail::{MailConfig, MailSettings, MailTls};
-pub use message::{Fact, Link, LinkTo, Mention, Mentions, Message, Para, Post, Recipient};
-pub use outcome::{CheckReport, Finding, Level, Outcome, Why};
+pub use message::{
+    Bulk, Fact, Link, LinkTo, Matter, Mention, Mentions, Message, Para, Post, Recipient,
+    SentMessage,
+};
+pub use outcome::{CheckReport, Finding, Level, Outcome, ReadReport, Reader, Why};
 pub use registry::{Broken, ChannelConfig, ConfigError, Registry, RegistryConfig, open};
 pub use robot::RobotSettings;

@@ -23,8 +23,60 @@ pub struct Post {
     pub recipient: Option<Recipient>,
     /// Who is to be pointed at, on group channels.
     pub mentions: Mentions,
+    /// The group's members (DingTalk user ids), where [`crate::Limits::needs_members`].
+    pub members: Arc<[String]>,
     /// The time of this attempt: signatures and mail dates come from it.
     pub now: UnixMillis,
+}
+
+/// One message to many people in one call. Everybody gets the same links.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bulk {
+    /// The same for every attempt at the same people.
+    pub key: String,
+    pub message: Arc<Message>,
+    /// Never empty, at most [`crate::Limits::people_per_call`].
+    pub recipients: Vec<Recipient>,
+    pub now: UnixMillis,
+}
+
+impl Bulk {
+    /// The same message to one of them.
+    pub(crate) fn post(&self, index: usize) -> Post {
+        Post {
+            key: format!("{}-{index}", self.key),
+            message: Arc::clone(&self.message),
+            personal_url: None,
+            recipient: self.recipients.get(index).cloned(),
+            mentions: Mentions::default(),
+            members: Arc::from([]),
+            now: self.now,
+        }
+    }
+}
+
+/// A message that the platform has, and some of those whom it reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentMessage {
+    /// As the outcome of sending named it.
+    pub platform_id: String,
+    pub recipients: Vec<Recipient>,
+    pub language: Language,
+    pub sent_at: UnixMillis,
+}
+
+/// What a message is about, for channels that can do more than show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matter {
+    /// The notice's id (UUID).
+    pub notice: String,
+    /// Whether confirming is asked for (and not only reading).
+    pub wants_confirmation: bool,
+    /// On the button: 我已阅读并理解.
+    pub confirm_label: String,
+    /// In its place afterwards: 已确认.
+    pub confirmed_label: String,
+    pub due_at: Option<UnixMillis>,
 }
 
 /// What is said.
@@ -52,6 +104,9 @@ pub struct Message {
     /// Names the stream of mails for filters, for example the policy's slug.
     #[serde(default)]
     pub list_id: Option<String>,
+    /// The notice it is about, if it is about one.
+    #[serde(default)]
+    pub matter: Option<Matter>,
     /// A robot message in the platform's own terms, sent as it is; other channels refuse it.
     #[serde(default)]
     pub raw: Option<RawRobot>,
@@ -102,6 +157,7 @@ pub struct Recipient {
     pub staff_no: Option<String>,
     pub mobile: Option<String>,
     pub dingtalk_user_id: Option<String>,
+    pub dingtalk_union_id: Option<String>,
 }
 
 /// Who is pointed at in a group message.
@@ -158,6 +214,7 @@ impl Message {
             language,
             thread_key: None,
             list_id: None,
+            matter: None,
             raw: None,
         }
     }

@@ -30,6 +30,27 @@ pub enum Outcome {
     Misconfigured { why: Why },
 }
 
+/// Who has read a message, as a platform tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadReport {
+    /// The platform does not tell for this kind of message.
+    Unsupported,
+    /// Those who have read it by now.
+    Readers(Vec<Reader>),
+    /// Not now: again after this.
+    Later { after: Duration, why: Why },
+    /// The platform does not tell (any more).
+    Over { why: Why },
+}
+
+/// Somebody who has read a message, as a platform tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    pub dingtalk_user_id: String,
+    /// `None` where the platform tells that, but not when.
+    pub at: Option<yuezhi_domain::UnixMillis>,
+}
+
 /// A reason: a stable code to translate, and the platform's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {

@@ -220,6 +220,7 @@ pub fn recipient(person: &Person) -> Recipient {
         staff_no: Some(person.staff_no.clone()),
         mobile: person.mobile.clone(),
         dingtalk_user_id: person.dingtalk_user_id.clone(),
+        dingtalk_union_id: person.dingtalk_union_id.clone(),
     }
 }
 

@@ -57,6 +57,12 @@ pub struct Person {
     pub left_at: Option<UnixMillis>,
     pub created_at: UnixMillis,
     pub updated_at: UnixMillis,
+    /// To-dos and drives know people by it.
+    pub dingtalk_union_id: Option<String>,
+    /// `Some(false)`: has not activated DingTalk and receives nothing there.
+    pub dingtalk_active: Option<bool>,
+    /// Who keeps the row up to date: `import` or `dingtalk`.
+    pub source: String,
 }
 
 impl Person {
@@ -86,7 +92,7 @@ macro_rules! select {
         concat!(
             "SELECT p.no, p.id, p.staff_no, p.dingtalk_user_id, p.name, p.email, p.mobile, p.title, p.language, \
              p.department_no, COALESCE(d.path, ''), p.manager_staff_no, p.hired_on, p.state, p.left_at, p.created_at, \
-             p.updated_at FROM people p LEFT JOIN departments d ON d.no = p.department_no ",
+             p.updated_at, p.dingtalk_union_id, p.dingtalk_active, p.source FROM people p LEFT JOIN departments d ON d.no = p.department_no ",
             $rest
         )
     };
@@ -127,6 +133,9 @@ pub(crate) fn person(row: &Row) -> Result<Person, StoreError> {
         left_at: columns.take()?,
         created_at: columns.take()?,
         updated_at: columns.take()?,
+        dingtalk_union_id: columns.take()?,
+        dingtalk_active: columns.take()?,
+        source: columns.take()?,
     })
 }
 

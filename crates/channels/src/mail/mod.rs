@@ -21,7 +21,7 @@ use lettre::message::Mailbox;
 use secrecy::SecretString;
 use yuezhi_domain::{Pace, UnixMillis};
 
-use crate::channel::{BoxFuture, Channel, ChannelKind, Limits};
+use crate::channel::{Address, BoxFuture, Channel, ChannelKind, Limits};
 use crate::codes;
 use crate::message::{Post, Recipient, present};
 use crate::outcome::{CheckReport, Finding, Level, Outcome, Why};
@@ -167,6 +167,11 @@ impl Mail {
             max_bytes: 1024 * 1024,
             personal: true,
             idempotent: false,
+            people_per_call: 1,
+            address: Address::Mail,
+            follows_up: false,
+            read_checks: &[],
+            needs_members: false,
         };
         let sender = from.email.clone();
         let pool = Pool::new(

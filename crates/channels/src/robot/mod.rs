@@ -17,7 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use yuezhi_domain::{Pace, UnixMillis};
 
-use crate::channel::{BoxFuture, Channel, ChannelKind, Limits};
+use crate::channel::{Address, BoxFuture, Channel, ChannelKind, Cost, Limits};
 use crate::codes;
 use crate::message::{Post, Recipient};
 use crate::outcome::{CheckReport, Finding, Level, Outcome, Why};
@@ -138,6 +138,11 @@ fn limits(per_minute: Option<u32>) -> Limits {
         max_bytes: dingtalk::BODY_LIMIT_BYTES,
         personal: false,
         idempotent: true,
+        people_per_call: 1,
+        address: Address::Group,
+        follows_up: false,
+        read_checks: &[],
+        needs_members: false,
     }
 }
 
@@ -160,6 +165,14 @@ impl Channel for RobotChannel {
 
     fn send<'a>(&'a self, post: &'a Post) -> BoxFuture<'a, Outcome> {
         Box::pin(self.attempt(post))
+    }
+
+    /// Webhooks count against the Webhook & Stream quota.
+    fn cost(&self, _: usize) -> Cost {
+        Cost {
+            push_messages: 1,
+            ..Cost::default()
+        }
     }
 
     fn check(&self, now: UnixMillis) -> BoxFuture<'_, CheckReport> {

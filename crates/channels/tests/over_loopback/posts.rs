@@ -59,6 +59,7 @@ pub(crate) fn post_of(message: Message) -> Post {
         personal_url: None,
         recipient: Some(recipient()),
         mentions: yuezhi_channels::Mentions::default(),
+        members: std::sync::Arc::from([]),
         now: NOW,
     }
 }

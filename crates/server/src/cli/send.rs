@@ -146,6 +146,7 @@ async fn send(channel: &dyn Channel, raw: RobotMessage, arguments: &Arguments) -
             personal_url: None,
             recipient: None,
             mentions,
+            members: std::sync::Arc::from([]),
             now,
         })
         .await

@@ -53,6 +53,9 @@ fn person(no: i64, name: &str) -> Person {
         left_at: None,
         created_at: NOW,
         updated_at: NOW,
+        dingtalk_union_id: None,
+        dingtalk_active: None,
+        source: "import".to_owned(),
     }
 }
 

@@ -398,6 +398,7 @@ fn post(key: String, message: Arc<Message>, now: UnixMillis) -> Post {
         personal_url: None,
         recipient: None,
         mentions: Mentions::default(),
+        members: std::sync::Arc::from([]),
         now,
     }
 }
