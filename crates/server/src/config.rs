@@ -4,10 +4,14 @@
 //! error or `Debug` output of this module ever holds a secret. Weakness: lists (`[[robot]]`, `[[source]]`) can only
 //! be set in the file, not by environment variables.
 
+mod dingtalk;
+
 use std::{fs, path::Path, path::PathBuf};
 
 use secrecy::SecretString;
 use serde::Deserialize;
+
+pub use dingtalk::{ConsoleConfig, DingTalkConfig};
 
 /// Everything an installation sets before start. What changes at run time lives in the database.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -16,6 +20,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub database: DatabaseConfig,
     pub dingtalk: DingTalkConfig,
+    pub console: ConsoleConfig,
     pub robot: Vec<RobotConfig>,
     pub mail: Option<MailConfig>,
     pub source: Vec<SourceConfig>,
@@ -67,37 +72,6 @@ impl Default for DatabaseConfig {
             url: "sqlite:yuezhi.sqlite".to_owned(),
             password: None,
             password_file: None,
-        }
-    }
-}
-
-/// The organisation's internal app on the DingTalk open platform; used for signing people in.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default)]
-pub struct DingTalkConfig {
-    pub client_id: Option<String>,
-    pub client_secret: Option<SecretString>,
-    pub client_secret_file: Option<PathBuf>,
-    pub agent_id: Option<i64>,
-    pub robot_code: Option<String>,
-    pub corp_id: Option<String>,
-    pub api_base: String,
-    pub oapi_base: String,
-    pub login_base: String,
-}
-
-impl Default for DingTalkConfig {
-    fn default() -> Self {
-        Self {
-            client_id: None,
-            client_secret: None,
-            client_secret_file: None,
-            agent_id: None,
-            robot_code: None,
-            corp_id: None,
-            api_base: "https://api.dingtalk.com".to_owned(),
-            oapi_base: "https://oapi.dingtalk.com".to_owned(),
-            login_base: "https://login.dingtalk.com".to_owned(),
         }
     }
 }
@@ -206,6 +180,18 @@ const KNOWN: &[&str] = &[
     "dingtalk.agent_id",
     "dingtalk.robot_code",
     "dingtalk.corp_id",
+    "dingtalk.card_template_id",
+    "dingtalk.operator_user_id",
+    "dingtalk.edition",
+    "dingtalk.api_calls_per_month",
+    "dingtalk.push_messages_per_month",
+    "dingtalk.stream",
+    "dingtalk.sync_people",
+    "dingtalk.callback_token",
+    "dingtalk.callback_token_file",
+    "dingtalk.callback_aes_key",
+    "dingtalk.callback_aes_key_file",
+    "dingtalk.jsapi_url",
     "dingtalk.api_base",
     "dingtalk.oapi_base",
     "dingtalk.login_base",
@@ -220,6 +206,7 @@ const KNOWN: &[&str] = &[
     "mail.reply_to",
     "mail.connections",
     "mail.per_minute",
+    "console.dingtalk_admins",
     "robot[].name",
     "robot[].webhook",
     "robot[].webhook_file",
@@ -292,6 +279,16 @@ impl Config {
             &mut dingtalk.client_secret,
             dingtalk.client_secret_file.as_deref(),
         )?;
+        secret_from_file(
+            "dingtalk.callback_token",
+            &mut dingtalk.callback_token,
+            dingtalk.callback_token_file.as_deref(),
+        )?;
+        secret_from_file(
+            "dingtalk.callback_aes_key",
+            &mut dingtalk.callback_aes_key,
+            dingtalk.callback_aes_key_file.as_deref(),
+        )?;
         if let Some(mail) = &mut self.mail {
             secret_from_file(
                 "mail.password",
@@ -362,6 +359,9 @@ impl Config {
                 "mail.tls",
                 format!("«{}» is not one of starttls, implicit, none.", mail.tls),
             );
+        }
+        if let Some((key, detail)) = self.dingtalk.problem() {
+            return refuse(key, detail);
         }
         let mut names = std::collections::BTreeSet::new();
         for robot in &self.robot {
@@ -443,10 +443,21 @@ fn overlay(
 }
 
 fn typed(path: &str, value: String) -> toml::Value {
+    if matches!(path, "dingtalk.stream" | "dingtalk.sync_people")
+        && let Ok(switch) = value.parse::<bool>()
+    {
+        return toml::Value::Boolean(switch);
+    }
+    if path == "console.dingtalk_admins" {
+        let names = value.split(',').map(|name| name.trim().to_owned());
+        return toml::Value::Array(names.map(toml::Value::String).collect());
+    }
     let numeric = matches!(
         path,
         "server.max_upload_mb"
             | "dingtalk.agent_id"
+            | "dingtalk.api_calls_per_month"
+            | "dingtalk.push_messages_per_month"
             | "mail.port"
             | "mail.connections"
             | "mail.per_minute"
@@ -549,6 +560,36 @@ mod tests {
             error.to_string().contains("YUEZHI_SERVER__LISTEN"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn an_edition_stands_for_its_quotas_and_a_number_of_ones_own_wins() {
+        let quota = |text: &str| load(text, &[]).unwrap().dingtalk.monthly_quota();
+        assert_eq!(quota(""), (5_000, 3_000));
+        assert_eq!(
+            quota("[dingtalk]\nedition = \"professional\"\napi_calls_per_month = 7\n"),
+            (7, 50_000)
+        );
+        let error = load("[dingtalk]\nedition = \"gold\"\n", &[]).unwrap_err();
+        assert!(error.to_string().contains("dingtalk.edition"), "{error}");
+    }
+
+    #[test]
+    fn half_a_callback_is_refused_without_showing_it() {
+        let error = load("[dingtalk]\ncallback_token = \"hunter2\"\n", &[]).unwrap_err();
+        assert!(error.to_string().contains("callback_aes_key"), "{error}");
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn switches_and_lists_can_stand_in_the_environment() {
+        let variables = [
+            ("YUEZHI_DINGTALK__STREAM", "false"),
+            ("YUEZHI_CONSOLE__DINGTALK_ADMINS", "main, zhangwei"),
+        ];
+        let config = load("", &variables).unwrap();
+        assert!(!config.dingtalk.stream);
+        assert_eq!(config.console.dingtalk_admins, ["main", "zhangwei"]);
     }
 
     #[test]
