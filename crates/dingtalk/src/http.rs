@@ -7,14 +7,18 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use url::Url;
 
 use crate::answer::Answer;
-use crate::error::{Error, OddAnswer, Oddity, Transport, TransportPhase};
+use crate::api::Method;
+use crate::call::Body;
+use crate::error::{Error, MessageProblem, OddAnswer, Oddity, Transport, TransportPhase};
 
-/// No answer of the platform comes near this.
+/// No answer to a robot comes near this.
 const ANSWER_LIMIT_BYTES: usize = 64 * 1024;
+/// A page of a directory or a read list may be long.
+const PAGE_LIMIT_BYTES: usize = 4 * 1024 * 1024;
 
 /// How long to wait.
 #[derive(Debug, Clone, Copy)]
@@ -106,17 +110,65 @@ impl Http {
         let request = self
             .client
             .post(url)
+            // Without it the gateway of Stream mode may answer in XML.
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(
                 CONTENT_TYPE,
                 HeaderValue::from_static("application/json; charset=utf-8"),
             )
             .body(body);
-        read(with_token(request, token)).await
+        read(with_token(request, token), ANSWER_LIMIT_BYTES).await
+    }
+
+    /// Any call of an app. `token` goes into the new host's header.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        body: Body,
+        token: Option<&str>,
+    ) -> Result<Answer, Error> {
+        let request = match method {
+            Method::Get => self.client.get(url),
+            Method::Post => self.client.post(url),
+            Method::Put => self.client.put(url),
+            Method::Delete => self.client.delete(url),
+        };
+        let request = match body {
+            Body::Nothing => request,
+            Body::Json(bytes) => request
+                .header(
+                    CONTENT_TYPE,
+                    HeaderValue::from_static("application/json; charset=utf-8"),
+                )
+                .body(bytes),
+            Body::Media {
+                file_name,
+                content_type,
+                bytes,
+            } => request.multipart(media_form(file_name, content_type, bytes)?),
+        };
+        read(with_token(request, token), PAGE_LIMIT_BYTES).await
+    }
+
+    /// Puts bytes to a storage address that carries its own signature: no token, and no
+    /// Content-Type unless the signature covers one.
+    pub(crate) async fn put_signed(
+        &self,
+        url: Url,
+        headers: impl Iterator<Item = (&str, &str)>,
+        bytes: Bytes,
+    ) -> Result<Answer, Error> {
+        let mut request = self.client.put(url).body(bytes);
+        for (name, value) in headers.filter(|(_, value)| !value.is_empty()) {
+            request = request.header(name, value);
+        }
+        read(request, ANSWER_LIMIT_BYTES).await
     }
 
     /// Gets JSON with the new host's token header.
     pub(crate) async fn get_json(&self, url: Url, token: Option<&str>) -> Result<Answer, Error> {
-        read(with_token(self.client.get(url), token)).await
+        read(with_token(self.client.get(url), token), ANSWER_LIMIT_BYTES).await
     }
 }
 
@@ -137,7 +189,26 @@ fn with_token(request: reqwest::RequestBuilder, token: Option<&str>) -> reqwest:
     }
 }
 
-async fn read(request: reqwest::RequestBuilder) -> Result<Answer, Error> {
+/// The file's name goes out raw: the platform does not read RFC 5987 names.
+fn media_form(
+    file_name: String,
+    content_type: &str,
+    bytes: Bytes,
+) -> Result<reqwest::multipart::Form, Error> {
+    let length = bytes.len() as u64;
+    let part =
+        reqwest::multipart::Part::stream_with_length(reqwest::Body::from(bytes), length)
+            .file_name(file_name)
+            .mime_str(content_type)
+            .map_err(|_| MessageProblem::Malformed {
+                what: "the content type",
+            })?;
+    Ok(reqwest::multipart::Form::new()
+        .percent_encode_noop()
+        .part("media", part))
+}
+
+async fn read(request: reqwest::RequestBuilder, limit: usize) -> Result<Answer, Error> {
     let mut response = request.send().await.map_err(failed)?;
     let status = response.status().as_u16();
     let header = |name| {
@@ -153,39 +224,41 @@ async fn read(request: reqwest::RequestBuilder) -> Result<Answer, Error> {
         .map(|to| format!("to {}", to.split(['?', '#']).next().unwrap_or_default()));
     let first = response.chunk().await.map_err(failed)?.unwrap_or_default();
     let Some(second) = response.chunk().await.map_err(failed)? else {
-        return bounded(Answer {
+        let answer = Answer {
             status,
             retry_after,
             location,
             body: first,
-        });
+        };
+        return bounded(answer, limit);
     };
     let mut body = BytesMut::from(&*first);
     let mut next = Some(second);
     while let Some(chunk) = next {
         body.extend_from_slice(&chunk);
-        if body.len() > ANSWER_LIMIT_BYTES {
+        if body.len() > limit {
             break;
         }
         next = response.chunk().await.map_err(failed)?;
     }
-    bounded(Answer {
+    let answer = Answer {
         status,
         retry_after,
         location,
         body: body.freeze(),
-    })
+    };
+    bounded(answer, limit)
 }
 
-fn bounded(answer: Answer) -> Result<Answer, Error> {
-    if answer.body.len() <= ANSWER_LIMIT_BYTES {
+fn bounded(answer: Answer, limit: usize) -> Result<Answer, Error> {
+    if answer.body.len() <= limit {
         return Ok(answer);
     }
     Err(Error::Answer(OddAnswer {
         status: answer.status,
         oddity: Oddity::TooLarge,
         retry_after: None,
-        excerpt: format!("more than {ANSWER_LIMIT_BYTES} bytes"),
+        excerpt: format!("more than {limit} bytes"),
     }))
 }
 
@@ -216,9 +289,9 @@ fn chain(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// The bytes of a body as a value; `what` names it in the error.
+/// The bytes of a body as a value, read leniently; `what` names it in the error.
 pub(crate) fn parsed<T: serde::de::DeserializeOwned>(body: &Bytes, what: &str) -> Result<T, Error> {
-    serde_json::from_slice(body).map_err(|error| {
+    crate::lenient::from_slice(body).map_err(|error| {
         Error::Answer(OddAnswer {
             status: 200,
             oddity: Oddity::Unreadable,
