@@ -56,6 +56,21 @@ impl Ids {
             .to_uppercase()
     }
 
+    /// A ticket, or the id of a frame, an event: a lower-case UUID.
+    pub(crate) fn message_id(&mut self) -> String {
+        self.request_id().to_lowercase()
+    }
+
+    /// The random start of an encrypted callback.
+    pub(crate) fn salt(&mut self) -> [u8; 16] {
+        self.rng.random()
+    }
+
+    /// One of `0..end`; 0 if there is none.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.rng.random_range(0..end.max(1))
+    }
+
     /// As in `request_id` of oapi.dingtalk.com.
     pub(crate) fn short_request_id(&mut self) -> String {
         hex(&self.rng.random::<[u8; 6]>())
@@ -67,7 +82,7 @@ impl Ids {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes
         .iter()

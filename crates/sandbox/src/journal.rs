@@ -52,6 +52,8 @@ pub(crate) enum Entry {
         token: String,
         expires_ms: i64,
     },
+    /// An app may answer a person here for a while.
+    RobotSession(crate::push::RobotSession),
     UserToken {
         userid: String,
         client_id: String,

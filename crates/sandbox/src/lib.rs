@@ -25,6 +25,7 @@ mod message;
 mod meters;
 mod openapi;
 mod organisation;
+mod push;
 mod rules;
 mod shared;
 mod text;
@@ -55,6 +56,10 @@ pub use crate::message::{
 pub use crate::organisation::{
     AdminLevel, App, Department, Group, GroupKind, GroupTab, Organisation, Person, Robot, RobotState, Role, Security,
     VisibleRange,
+};
+pub use crate::push::{
+    CardButton, CardField, CardTemplate, EventCallback, FailedPush, HalfDead, PushCounts, PushRules,
+    PushSettings, StreamConnection, Subscription, Tap,
 };
 pub use crate::rules::{
     Access, BanAnswer, Codes, Edition, ErrorLanguage, Limits, Moderation, PastQuota, Rules,
@@ -158,6 +163,7 @@ impl Sandbox {
         if let Some(listener) = mail_listener {
             tokio::spawn(mail::serve(Arc::clone(&shared), listener));
         }
+        tokio::spawn(push::run(Arc::clone(&shared)));
         let app = router(&shared).into_make_service_with_connect_info::<listener::Peer>();
         let stop = shared.stop.clone();
         let server = tokio::spawn(async move {
@@ -224,6 +230,7 @@ fn router(shared: &Arc<Shared>) -> Router {
     Router::new()
         .merge(control::routes())
         .merge(chat::routes())
+        .merge(push::control_routes())
         .merge(mail::routes())
         .merge(openapi::login_routes())
         .merge(platform)

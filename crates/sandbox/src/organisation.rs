@@ -225,6 +225,8 @@ pub struct App {
     pub agent_id: i64,
     /// Whom it may see and reach; by default the whole organisation.
     pub visible: VisibleRange,
+    /// How events, messages to its robot and clicks on its cards reach it; by default by Stream.
+    pub push: crate::push::PushSettings,
 }
 
 /// An app's visible range (可使用范围 and 通讯录权限范围 in one). With both lists empty: the whole organisation.

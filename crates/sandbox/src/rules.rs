@@ -15,6 +15,8 @@ pub struct Rules {
     pub codes: Codes,
     pub limits: Limits,
     pub moderation: Moderation,
+    /// How pushing behaves and goes wrong.
+    pub push: crate::push::PushRules,
     /// What the administrator allows apps, where `access_of` names no other.
     pub access: Access,
     /// The same for single apps, by client id.

@@ -13,6 +13,7 @@ use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::journal::Entry;
 use crate::message::Message;
+use crate::push::Switchboard;
 use crate::world::World;
 
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     /// Every logged call, for the panel that shows them; apart from `events`, so that a burst of calls cannot make
     /// the chat reload.
     pub(crate) calls: broadcast::Sender<Arc<CallRecord>>,
+    pub(crate) push: Switchboard,
     pub(crate) stop: CancellationToken,
     /// Without a slash at the end; webhook addresses shown to people start with it.
     pub(crate) public_url: String,
@@ -52,6 +54,7 @@ impl Shared {
             faults: Faults::default(),
             events: broadcast::channel(1_024).0,
             calls: broadcast::channel(1_024).0,
+            push: Switchboard::default(),
             stop: CancellationToken::new(),
             public_url,
             world: Mutex::new(world),

@@ -53,6 +53,7 @@ pub(crate) struct World {
     pub(crate) recent: HashMap<(String, String), VecDeque<i64>>,
     /// Paces of the addresses that call.
     pub(crate) addresses_calling: HashMap<IpAddr, Pace>,
+    pub(crate) bot_sessions: crate::push::BotSessions,
     journal: Journal,
 }
 
@@ -118,6 +119,7 @@ impl World {
             webhook_paces: HashMap::new(),
             recent: HashMap::new(),
             addresses_calling: HashMap::new(),
+            bot_sessions: crate::push::BotSessions::default(),
             journal: Journal::none(),
         }
     }
@@ -200,6 +202,7 @@ impl World {
                 self.app_tokens
                     .insert(client_id, AppToken { token, expires_ms });
             }
+            Entry::RobotSession(session) => self.bot_sessions.put(session),
             Entry::UserToken {
                 userid,
                 client_id,
@@ -288,6 +291,7 @@ impl World {
                     expires_ms: held.expires_ms,
                 }),
         );
+        entries.extend(self.bot_sessions.entries(now_ms));
         entries.extend(self.user_tokens.iter().map(|held| Entry::UserToken {
             userid: held.userid.clone(),
             client_id: held.client_id.clone(),

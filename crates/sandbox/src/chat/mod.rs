@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::message::{Content, Message, Sender};
 use crate::organisation::Person;
+use crate::push;
 use crate::shared::{Event, Shared};
 use crate::world::World;
 
@@ -270,7 +271,7 @@ struct Saying {
     text: String,
 }
 
-/// A person says something in a group; `@name` mentions a member.
+/// A person says something in a group or to an app's robot; `@name` mentions a member, or a robot of the group.
 async fn say(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
@@ -286,10 +287,16 @@ async fn say(
     }
     let mut world = shared.world();
     let userid = persona_of(&world, &headers).ok_or(NOBODY)?.userid.clone();
-    let group = world
-        .group(&saying.conversation)
-        .filter(|group| !group.dissolved && group.members.contains(&userid));
-    let members = &group.ok_or(NOT_YOURS)?.members;
+    let members: &[String] = if saying.conversation.starts_with("oto/") {
+        let is_own = world.may_see(&userid, &saying.conversation)
+            && !push::addressed_robots(&world, &saying.conversation, text).is_empty();
+        if is_own { &[] } else { return Err(NOT_YOURS) }
+    } else {
+        let group = world
+            .group(&saying.conversation)
+            .filter(|group| !group.dissolved && group.members.contains(&userid));
+        &group.ok_or(NOT_YOURS)?.members
+    };
     let named = |member: &&String| {
         world
             .person(member)
@@ -312,7 +319,10 @@ async fn say(
         process_query_key: None,
         recalled: false,
     };
-    shared.post(&mut world, message);
+    let id = shared.post(&mut world, message);
+    if let Some(posted) = world.message(id).cloned() {
+        push::bot_message(&shared, &mut world, &posted);
+    }
     let now_ms = shared.clock.now_ms();
     world.open(&saying.conversation, &userid, now_ms);
     Ok(StatusCode::CREATED)

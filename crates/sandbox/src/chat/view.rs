@@ -99,7 +99,7 @@ pub(super) fn message(world: &World, message: &Message, userid: &str) -> Value {
         "system": message.sender == Sender::System,
         "plain": matches!(message.content, crate::message::Content::Text { .. }),
     });
-    if message.recipient().is_some() {
+    if message.recipient().is_some() && !is_mine {
         view["read_ms"] = world.read_at(message, userid).into();
     } else if is_mine && let Some(group) = world.group(&message.conversation) {
         let others = group.members.iter().filter(|member| *member != userid);

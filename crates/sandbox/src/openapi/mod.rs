@@ -4,6 +4,7 @@
 //! documentation and SDKs; a code that neither names is said so beside it.
 
 mod contacts;
+mod gateway;
 mod group_messages;
 mod login;
 mod personal_messages;
@@ -23,6 +24,9 @@ use crate::shared::Shared;
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/robot/send", legacy(crate::webhook::send))
+        .route("/robot/sendBySession", legacy(crate::push::reply_by_session))
+        .route("/v1.0/gateway/connections/open", post(gateway::open))
+        .merge(crate::push::routes())
         .route("/gettoken", legacy(tokens::legacy_token))
         .route("/topapi/v2/user/get", legacy(contacts::user))
         .route(

@@ -13,7 +13,7 @@ mod security;
 use serde_json::{Value, json};
 
 pub(crate) use self::body::{DraftMessage, read_message};
-pub(crate) use self::refusals::too_fast;
+pub(crate) use self::refusals::{too_fast, unsuitable};
 pub(crate) use self::security::is_in_ranges;
 use crate::apis::Metering;
 use crate::call::{Call, LegacyRefusal};

@@ -70,7 +70,7 @@ pub(super) fn field(msgtype: &str, field: &str) -> LegacyRefusal {
     )
 }
 
-pub(super) fn unsuitable(found: Unsuitable) -> LegacyRefusal {
+pub(crate) fn unsuitable(found: Unsuitable) -> LegacyRefusal {
     match found {
         Unsuitable::Link => LegacyRefusal::new(430_101, "含有不安全的外链"),
         Unsuitable::Text => LegacyRefusal::new(430_102, "含有不合适的文本"),
