@@ -21,6 +21,8 @@ use crate::organisation::{Group, Organisation};
 #[serde(tag = "entry", rename_all = "snake_case")]
 pub(crate) enum Entry {
     Organisation(Organisation),
+    /// A person or department came, changed or went.
+    Directory(crate::directory::Change),
     /// A new or changed group with its robots.
     Group(Group),
     Message(Message),

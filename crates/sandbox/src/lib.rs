@@ -8,12 +8,16 @@
 //! Weakness: no Stream connection, cards or work notices; the platform is imitated from public material, not exercised.
 
 mod apis;
+mod auth_codes;
 mod bubble;
 mod call;
 mod call_log;
 mod chat;
 mod clock;
+mod company;
 mod control;
+mod control_directory;
+mod directory;
 mod faults;
 mod gate;
 mod ids;
@@ -21,6 +25,7 @@ mod journal;
 mod listener;
 mod mail;
 mod markdown;
+mod membership;
 mod message;
 mod meters;
 mod openapi;
@@ -44,12 +49,15 @@ use tokio::task::JoinHandle;
 
 pub use crate::apis::Metering;
 pub use crate::call_log::{CallRecord, Host};
+pub use crate::auth_codes::LoginRules;
 pub use crate::clock::Clock;
+pub use crate::directory::{DirectoryError, DirectoryRules, EventFate, LeaveReason, Leaver};
 pub use crate::faults::{Fault, FaultKind};
 use crate::ids::Ids;
 pub use crate::journal::JournalError;
 use crate::journal::{Entry, Journal};
 pub use crate::mail::Mail;
+pub use crate::membership::{GroupRules, GroupTemplate};
 pub use crate::message::{
     Button, Content, FeedLink, Layout, Message, Sender, personal_conversation,
 };
@@ -229,6 +237,7 @@ fn router(shared: &Arc<Shared>) -> Router {
             .layer(DefaultBodyLimit::max(BODY_AT_MOST));
     Router::new()
         .merge(control::routes())
+        .merge(control_directory::routes())
         .merge(chat::routes())
         .merge(push::control_routes())
         .merge(mail::routes())

@@ -23,6 +23,9 @@ pub struct Rules {
     pub access_by_app: BTreeMap<String, Access>,
     pub webhook_past_quota: PastQuota,
     pub ban_answer: BanAnswer,
+    pub directory: crate::directory::DirectoryRules,
+    pub groups: crate::membership::GroupRules,
+    pub login: crate::auth_codes::LoginRules,
 }
 
 /// An app's permissions (权限管理) and security settings (安全设置) in the developer console.

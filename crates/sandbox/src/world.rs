@@ -54,6 +54,8 @@ pub(crate) struct World {
     /// Paces of the addresses that call.
     pub(crate) addresses_calling: HashMap<IpAddr, Pace>,
     pub(crate) bot_sessions: crate::push::BotSessions,
+    pub(crate) directory: crate::directory::Directory,
+    pub(crate) auth_codes: crate::auth_codes::AuthCodes,
     journal: Journal,
 }
 
@@ -120,6 +122,8 @@ impl World {
             recent: HashMap::new(),
             addresses_calling: HashMap::new(),
             bot_sessions: crate::push::BotSessions::default(),
+            directory: crate::directory::Directory::default(),
+            auth_codes: crate::auth_codes::AuthCodes::default(),
             journal: Journal::none(),
         }
     }
@@ -141,6 +145,7 @@ impl World {
                 self.organisation = organisation;
                 self.index_people();
             }
+            Entry::Directory(change) => change.apply(self),
             Entry::Group(group) => {
                 match self.groups.iter_mut().find(|known| known.id == group.id) {
                     Some(known) => *known = group,
@@ -255,7 +260,8 @@ impl World {
 
     /// The entries that build this state again.
     pub(crate) fn entries(&self, now_ms: i64) -> Vec<Entry> {
-        let mut entries = vec![Entry::Organisation(self.organisation.clone())];
+        let mut entries = self.directory.entries();
+        entries.push(Entry::Organisation(self.organisation.clone()));
         entries.extend(self.groups.iter().cloned().map(Entry::Group));
         let first_id = self
             .messages

@@ -4,6 +4,7 @@
 //! Messages arrive as HTML drawn by `bubble`; the page's script holds no rules of the platform.
 //! Invariant: a persona sees the conversations it belongs to and no others. Weakness: choosing a persona needs no proof.
 
+mod auth_code;
 mod events;
 mod groups;
 mod view;
@@ -48,6 +49,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/chat/messages", get(messages).post(say))
         .route("/chat/read", post(read))
         .route("/chat/events", get(events::events))
+        .route("/chat/auth-code", post(auth_code::mint))
+        .route("/sandbox/jsapi.js", get(auth_code::bridge))
         .route("/chat/group", get(groups::settings))
         .route("/chat/robots", post(groups::add_robot))
         .route("/chat/robots/{access_token}", put(groups::change_robot))

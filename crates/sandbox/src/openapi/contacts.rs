@@ -1,17 +1,39 @@
 //! The directory as an app sees it, and the person behind a login.
 //!
 //! `/topapi/…` answer with `result` and take the app's token in the query; `contact/users/me` takes the person's
-//! token in the header. None is metered. Departments are listed one level at a time, people per department.
+//! token in the header. None is metered. Departments are in `contacts_departments`, people in `contacts_people`, roles
+//! in `contacts_roles`, who came and went in `contacts_leavers`.
+//! Invariant: people and departments outside the app's visible range are refused (50002, 50004) or left out, and
+//! fields without their scope (`fieldMobile`, `fieldEmail`) are absent.
 
+use std::sync::Arc;
+
+use axum::Router;
 use serde_json::{Value, json};
 
-use crate::call::{Call, LegacyRefusal, ModernRefusal, legacy_caller};
-use crate::organisation::{Department, Person};
+use super::{contacts_departments, contacts_leavers, contacts_people, contacts_roles};
+use crate::auth_codes::outsider;
+use crate::call::{Call, Caller, LegacyRefusal, ModernRefusal, legacy, legacy_caller, modern_get};
 use crate::shared::Shared;
 use crate::world::World;
 
+/// 企业员工手机号信息
+pub(super) const MOBILE_SCOPE: &str = "fieldMobile";
+/// 邮箱等个人信息
+pub(super) const MAIL_SCOPE: &str = "fieldEmail";
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/auth/scopes", legacy(scopes))
+        .route("/v1.0/contact/users/me", modern_get(me))
+        .merge(contacts_departments::routes())
+        .merge(contacts_people::routes())
+        .merge(contacts_roles::routes())
+        .merge(contacts_leavers::routes())
+}
+
 /// `GET /v1.0/contact/users/me` with a person's token.
-pub(super) fn me(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
+fn me(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let token = call
         .header("x-acs-dingtalk-access-token")
         .filter(|token| !token.is_empty())
@@ -27,182 +49,108 @@ pub(super) fn me(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
         .user_tokens
         .iter()
         .find(|held| held.token == token && held.expires_ms > now_ms);
-    let person = held.and_then(|held| world.person(&held.userid));
+    let stranger = outsider();
+    let person = held.and_then(|held| match world.person(&held.userid) {
+        None if held.userid == stranger.userid => Some(&stranger),
+        known => known,
+    });
     let person = person
         .ok_or_else(|| ModernRefusal::bad("InvalidAuthentication", "不合法的access_token"))?;
-    Ok(json!({
+    let client_id = held.map_or("", |held| held.client_id.as_str());
+    let access = world.rules.access_of(client_id);
+    if access.withholds("Contact.User.Read") {
+        return Err(crate::gate::scope_refusal(client_id, "Contact.User.Read"));
+    }
+    let mut answer = json!({
         "nick": person.name,
         "avatarUrl": "",
-        "mobile": person.mobile,
         "openId": format!("open-{}", person.userid),
         "unionId": person.unionid,
         "email": person.email,
-        "stateCode": "86",
-    }))
+    });
+    if !access.withholds("Contact.User.mobile") {
+        answer["mobile"] = person.mobile.as_str().into();
+        answer["stateCode"] = "86".into();
+    }
+    Ok(answer)
 }
 
-/// `POST /topapi/v2/user/get {"userid"}`
-pub(super) fn user(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
-    asked(shared, call, |world, body| {
-        let person = body["userid"]
-            .as_str()
-            .and_then(|userid| world.person(userid))
-            .ok_or_else(no_user)?;
-        Ok(json!({ "result": card(world, person) }))
-    })
-}
-
-/// `POST /topapi/user/getbyunionid {"unionid"}`
-pub(super) fn by_union(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
-    asked(shared, call, |world, body| {
-        let person = body["unionid"]
-            .as_str()
-            .and_then(|unionid| world.person_by_union(unionid))
-            .ok_or_else(no_user)?;
-        Ok(json!({ "result": { "contact_type": 0, "userid": person.userid } }))
-    })
-}
-
-/// `POST /topapi/v2/user/getbymobile {"mobile"}`
-pub(super) fn by_mobile(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
-    asked(shared, call, |world, body| {
-        let mobile = body["mobile"].as_str().unwrap_or_default();
-        let person = world
-            .organisation
-            .people
-            .iter()
-            .find(|person| person.mobile == mobile)
-            .ok_or_else(no_user)?;
-        Ok(json!({ "result": { "userid": person.userid } }))
-    })
-}
-
-/// `POST /topapi/v2/user/list {"dept_id","cursor","size"}`: direct members, at most 100 a page.
-pub(super) fn users_of_department(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
-    asked(shared, call, |world, body| {
-        let department_id = number(&body["dept_id"]).unwrap_or(1);
-        find_department(world, department_id)?;
-        let size =
-            number(&body["size"]).ok_or_else(|| LegacyRefusal::new(40_035, "缺少参数 size"))?;
-        if !(1..=100).contains(&size) {
-            return Err(LegacyRefusal::new(
-                400_002,
-                "无效的参数 size，取值范围 1-100",
-            ));
+/// `GET /auth/scopes`: what the app sees of the organisation, where a sync starts.
+fn scopes(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
+    asked(shared, call, |world, caller, _| {
+        let range = world
+            .app(&caller.client_id)
+            .map(|app| app.visible.clone())
+            .unwrap_or_default();
+        let is_whole = range.departments.is_empty() && range.userids.is_empty();
+        let departments = if is_whole { vec![1] } else { range.departments };
+        let access = world.rules.access_of(&caller.client_id);
+        let mut fields = vec!["name", "avatar", "title", "jobnumber"];
+        if !access.withholds(MOBILE_SCOPE) {
+            fields.push("mobile");
         }
-        let cursor = number(&body["cursor"]).unwrap_or(0).max(0) as usize;
-        let people = &world.organisation.people;
-        let members: Vec<_> = people
-            .iter()
-            .filter(|person| person.department_ids.contains(&department_id))
-            .collect();
-        let until = cursor.saturating_add(size as usize);
-        let page = members
-            .iter()
-            .skip(cursor)
-            .take(size as usize)
-            .map(|person| card(world, person));
-        let mut result =
-            json!({ "has_more": until < members.len(), "list": page.collect::<Vec<_>>() });
-        if until < members.len() {
-            result["next_cursor"] = until.into();
+        if !access.withholds(MAIL_SCOPE) {
+            fields.extend(["email", "org_email", "workPlace", "remark", "extattr"]);
         }
-        Ok(json!({ "result": result }))
-    })
-}
-
-/// `POST /topapi/v2/department/listsub {"dept_id"}`: one level.
-pub(super) fn sub_departments(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
-    asked(shared, call, |world, body| {
-        let parent = number(&body["dept_id"]).unwrap_or(1);
-        find_department(world, parent)?;
-        let departments = world.organisation.departments.iter();
-        let rows = departments.filter(|department| department.parent_id == Some(parent)).map(|department| {
-            let (id, name) = (department.id, &department.name);
-            json!({ "dept_id": id, "name": name, "parent_id": parent, "create_dept_group": false, "auto_add_user": false })
-        });
-        Ok(json!({ "result": rows.collect::<Vec<_>>() }))
-    })
-}
-
-/// `POST /topapi/v2/department/get {"dept_id"}`
-pub(super) fn department(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
-    asked(shared, call, |world, body| {
-        let department = find_department(world, number(&body["dept_id"]).unwrap_or(1))?;
-        let members = world
-            .organisation
-            .people
-            .iter()
-            .filter(|person| person.department_ids.contains(&department.id));
-        let mut result = json!({ "dept_id": department.id, "name": department.name, "owning_member_count": members.count() });
-        if let Some(parent) = department.parent_id {
-            result["parent_id"] = parent.into();
-        }
-        Ok(json!({ "result": result }))
-    })
-}
-
-/// `GET /auth/scopes`: the app sees the whole organisation.
-pub(super) fn scopes(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
-    asked(shared, call, |_, _| {
         Ok(json!({
-            "auth_org_scopes": { "authed_user": [], "authed_dept": [1] },
-            "auth_user_field": ["name", "avatar", "mobile", "email", "title"],
+            "auth_org_scopes": { "authed_user": range.userids, "authed_dept": departments },
+            "auth_user_field": fields,
             "condition_field": [],
         }))
     })
 }
 
 /// Checks the app's token, answers, and adds the `request_id` of this host.
-fn asked(
+pub(super) fn asked(
     shared: &Shared,
     call: &Call,
-    answer: impl FnOnce(&World, &Value) -> Result<Value, LegacyRefusal>,
+    answer: impl FnOnce(&World, &Caller, &Value) -> Result<Value, LegacyRefusal>,
 ) -> Result<Value, LegacyRefusal> {
     let mut world = shared.world();
-    legacy_caller(&mut world, call, shared.clock.now_ms())?;
-    let mut answered = answer(&world, &call.legacy_body())?;
+    let caller = legacy_caller(&mut world, call, shared.clock.now_ms())?;
+    let mut answered = answer(&world, &caller, &call.legacy_body())?;
     answered["request_id"] = shared.ids().short_request_id().into();
     Ok(answered)
 }
 
-fn find_department(world: &World, id: i64) -> Result<&Department, LegacyRefusal> {
-    let found = world
-        .organisation
-        .departments
-        .iter()
-        .find(|department| department.id == id);
-    found.ok_or_else(|| LegacyRefusal::new(60_003, "部门不存在"))
-}
-
-fn no_user() -> LegacyRefusal {
+pub(super) fn no_user() -> LegacyRefusal {
     LegacyRefusal::new(60_121, "找不到该用户")
 }
 
 /// Numbers arrive as numbers or, in forms, as strings.
-fn number(value: &Value) -> Option<i64> {
+pub(super) fn number(value: &Value) -> Option<i64> {
     value.as_i64().or_else(|| value.as_str()?.parse().ok())
 }
 
-fn card(world: &World, person: &Person) -> Value {
-    let admin = world
-        .organisation
-        .people
-        .first()
-        .is_some_and(|first| first.userid == person.userid);
-    json!({
-        "userid": person.userid,
-        "unionid": person.unionid,
-        "name": person.name,
-        "avatar": "",
-        "state_code": "86",
-        "mobile": person.mobile,
-        "hide_mobile": false,
-        "title": person.title,
-        "email": person.email,
-        "dept_id_list": person.department_ids,
-        "active": true,
-        "admin": admin,
-        "boss": false,
-    })
+/// Booleans arrive as such or, in forms, as strings.
+pub(super) fn boolean(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_str()?.parse().ok())
+}
+
+pub(super) fn missing(name: &str) -> LegacyRefusal {
+    LegacyRefusal::new(40_035, format!("缺少参数 {name}"))
+}
+
+pub(super) fn invalid(name: &str, range: &str) -> LegacyRefusal {
+    LegacyRefusal::new(400_002, format!("无效的参数 {name}，取值范围 {range}"))
+}
+
+/// A page by position: what is on it, and where the next begins.
+pub(super) fn page<T>(
+    all: Vec<T>,
+    body: &Value,
+    cursor: &str,
+    at_most: i64,
+) -> Result<(Vec<T>, Option<usize>), LegacyRefusal> {
+    let size = number(&body["size"]).ok_or_else(|| missing("size"))?;
+    if !(1..=at_most).contains(&size) {
+        return Err(invalid("size", &format!("1-{at_most}")));
+    }
+    let from = number(&body[cursor]).unwrap_or(0).max(0) as usize;
+    let until = from.saturating_add(size as usize);
+    let next = (until < all.len()).then_some(until);
+    Ok((
+        all.into_iter().skip(from).take(size as usize).collect(),
+        next,
+    ))
 }

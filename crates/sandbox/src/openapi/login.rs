@@ -13,10 +13,11 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use url::Url;
 
+use crate::auth_codes::outsider;
 use crate::chat::{persona_cookie, persona_of, speaks_english};
 use crate::shared::Shared;
 use crate::text::escape;
-use crate::world::LoginCode;
+use crate::world::{LoginCode, World};
 
 const CODE_LIFE_MS: i64 = 5 * 60_000;
 /// More people than this are chosen in the chat client, which can search.
@@ -79,7 +80,7 @@ pub(super) async fn consent(
         target
             .query_pairs_mut()
             .append_pair("error", "access_denied");
-    } else if world.person(&request.userid).is_some() {
+    } else if may_log_in(&world, &request.userid) {
         let code = shared.ids().code();
         let expires_ms = shared.clock.now_ms() + CODE_LIFE_MS;
         let known = LoginCode {
@@ -109,11 +110,17 @@ pub(super) async fn consent(
     if let Some(state) = &request.state {
         target.query_pairs_mut().append_pair("state", state);
     }
+    let is_persona = !request.refuse && world.person(&request.userid).is_some();
     (
-        persona_cookie(&request.userid, !request.refuse),
+        persona_cookie(&request.userid, is_persona),
         Redirect::to(target.as_str()),
     )
         .into_response()
+}
+
+/// Somebody of the organisation, or the outsider where the rules let outsiders.
+fn may_log_in(world: &World, userid: &str) -> bool {
+    world.person(userid).is_some() || (world.rules.login.outsiders && outsider().userid == userid)
 }
 
 struct Problem {
@@ -190,8 +197,11 @@ fn render(
         .people
         .iter()
         .filter(|other| other.userid != person.userid);
+    let stranger = outsider();
+    let strangers = std::iter::once(&stranger).filter(|_| world.rules.login.outsiders);
     let options = std::iter::once(person)
         .chain(others.take(PEOPLE_SHOWN))
+        .chain(strangers)
         .map(|other| {
             let selected = if other.userid == person.userid {
                 " selected"

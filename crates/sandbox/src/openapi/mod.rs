@@ -4,10 +4,17 @@
 //! documentation and SDKs; a code that neither names is said so beside it.
 
 mod contacts;
+mod contacts_departments;
+mod contacts_leavers;
+mod contacts_people;
+mod contacts_roles;
 mod gateway;
 mod group_messages;
+mod groups;
 mod login;
+mod login_app;
 mod personal_messages;
+mod scene_groups;
 mod tokens;
 
 use std::sync::Arc;
@@ -28,23 +35,16 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/v1.0/gateway/connections/open", post(gateway::open))
         .merge(crate::push::routes())
         .route("/gettoken", legacy(tokens::legacy_token))
-        .route("/topapi/v2/user/get", legacy(contacts::user))
+        .merge(contacts::routes())
+        .merge(groups::routes())
+        .merge(scene_groups::routes())
         .route(
-            "/topapi/v2/user/list",
-            legacy(contacts::users_of_department),
+            "/topapi/v2/user/getuserinfo",
+            legacy(login_app::person_of_code),
         )
-        .route("/topapi/v2/user/getbymobile", legacy(contacts::by_mobile))
-        .route("/topapi/user/getbyunionid", legacy(contacts::by_union))
-        .route(
-            "/topapi/v2/department/listsub",
-            legacy(contacts::sub_departments),
-        )
-        .route("/topapi/v2/department/get", legacy(contacts::department))
-        .route("/auth/scopes", legacy(contacts::scopes))
         .route("/v1.0/oauth2/accessToken", modern(tokens::app_token))
         .route("/v1.0/oauth2/{corpId}/token", modern(tokens::unified_token))
         .route("/v1.0/oauth2/userAccessToken", modern(tokens::user_token))
-        .route("/v1.0/contact/users/me", modern_get(contacts::me))
         .route(
             "/v1.0/robot/oToMessages/batchSend",
             modern(personal_messages::send),

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::{json_body, required};
+use crate::auth_codes::{OTHER_CORP, outsider};
 use crate::call::{Call, LegacyRefusal, ModernRefusal};
 use crate::journal::Entry;
 use crate::shared::Shared;
@@ -113,7 +114,12 @@ pub(super) fn user_token(shared: &Shared, call: &Call) -> Result<Value, ModernRe
     };
     let token = shared.ids().token();
     let refresh_token = shared.ids().code();
-    let corp_id = world.organisation.corp_id.clone();
+    let is_outsider = userid == outsider().userid && world.person(&userid).is_none();
+    let corp_id = if is_outsider {
+        OTHER_CORP.to_owned()
+    } else {
+        world.organisation.corp_id.clone()
+    };
     world.record(Entry::UserToken {
         userid,
         client_id: client_id.to_owned(),
