@@ -10,6 +10,7 @@
 
 mod channel;
 pub mod codes;
+pub mod directory;
 mod login;
 mod mail;
 mod message;

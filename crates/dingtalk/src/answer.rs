@@ -7,9 +7,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::{ApiRefusal, Error, OapiRefusal, OddAnswer, Oddity};
+use crate::lenient;
 use crate::redact::redact;
 
 /// A complete HTTP answer of bounded size.
@@ -22,41 +24,32 @@ pub(crate) struct Answer {
     pub body: Bytes,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct OapiEnvelope {
-    #[serde(default, deserialize_with = "number_or_string")]
     errcode: Option<i64>,
-    #[serde(default)]
     errmsg: Option<String>,
-    #[serde(default, deserialize_with = "string_or_number")]
     sub_code: Option<String>,
-    #[serde(default)]
     sub_msg: Option<String>,
-    #[serde(default)]
     request_id: Option<String>,
-    #[serde(default, deserialize_with = "number_or_string")]
-    status: Option<i64>,
-    #[serde(default)]
+    success: bool,
+    status: Option<Value>,
     punish: Option<String>,
-    #[serde(default, deserialize_with = "number_or_string")]
     wait: Option<i64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct ApiEnvelope {
-    #[serde(alias = "Code", default, deserialize_with = "string_or_number")]
     code: Option<String>,
-    #[serde(alias = "Message", default)]
     message: Option<String>,
-    #[serde(alias = "RequestId", alias = "requestId", default)]
     requestid: Option<String>,
-    #[serde(alias = "AccessDeniedDetail", alias = "accessDeniedDetail", default)]
     accessdenieddetail: Option<AccessDenied>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct AccessDenied {
-    #[serde(rename = "requiredScopes", alias = "RequiredScopes", default)]
     required_scopes: Vec<String>,
 }
 
@@ -70,11 +63,13 @@ impl Answer {
         if matches!(self.status, 300..=399 | 429 | 500..) {
             return Err(self.odd(None, known));
         }
-        let Ok(envelope) = serde_json::from_slice::<OapiEnvelope>(&self.body) else {
+        let Ok(envelope) = lenient::from_slice::<OapiEnvelope>(&self.body) else {
             return Err(self.odd(None, known));
         };
         match envelope.errcode {
             Some(0) if self.status < 300 => Ok(self.body),
+            // A few answers say `success` only.
+            None if self.status < 300 && envelope.success => Ok(self.body),
             Some(errcode) if errcode != 0 => Err(Error::Oapi(refusal(errcode, &envelope, known))),
             _ => Err(self.odd(Some(&envelope), known)),
         }
@@ -86,13 +81,19 @@ impl Answer {
             return Err(self.odd(None, known));
         }
         if (200..300).contains(&self.status) {
-            return match serde_json::from_slice::<OapiEnvelope>(&self.body) {
-                Ok(envelope) if envelope.punish.is_some() => Err(self.odd(Some(&envelope), known)),
-                Ok(_) => Ok(self.body),
-                Err(_) => Err(self.odd(None, known)),
+            if self.body.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Bytes::from_static(b"{}"));
+            }
+            let Ok(value) = serde_json::from_slice::<Value>(&self.body) else {
+                return Err(self.odd(None, known));
             };
+            if value.get("punish").is_some() {
+                let envelope = lenient::from_value::<OapiEnvelope>(value).ok();
+                return Err(self.odd(envelope.as_ref(), known));
+            }
+            return Ok(self.body);
         }
-        if let Ok(envelope) = serde_json::from_slice::<ApiEnvelope>(&self.body)
+        if let Ok(envelope) = lenient::from_slice::<ApiEnvelope>(&self.body)
             && let Some(code) = envelope.code
         {
             return Err(Error::Api(ApiRefusal {
@@ -104,10 +105,11 @@ impl Answer {
                     .accessdenieddetail
                     .map(|denied| denied.required_scopes)
                     .unwrap_or_default(),
+                apply_url: None,
                 retry_after: self.retry_after,
             }));
         }
-        let envelope = serde_json::from_slice::<OapiEnvelope>(&self.body).ok();
+        let envelope = lenient::from_slice::<OapiEnvelope>(&self.body).ok();
         Err(self.odd(envelope.as_ref(), known))
     }
 
@@ -117,7 +119,7 @@ impl Answer {
 
     fn odd(&self, envelope: Option<&OapiEnvelope>, known: &[&str]) -> Error {
         let banned =
-            envelope.filter(|envelope| envelope.status == Some(1111) || envelope.punish.is_some());
+            envelope.filter(|envelope| envelope.is_ban());
         let oddity = match self.status {
             300..=399 => Oddity::Redirect,
             429 => Oddity::TooManyRequests,
@@ -147,6 +149,16 @@ impl Answer {
     }
 }
 
+impl OapiEnvelope {
+    /// `{"status":1111,"wait":5,"source":"x5","punish":"deny",…}`. `status` has other meanings in
+    /// ordinary answers.
+    fn is_ban(&self) -> bool {
+        let status = self.status.as_ref();
+        self.punish.is_some()
+            || status.is_some_and(|status| *status == 1111 || *status == "1111")
+    }
+}
+
 fn refusal(errcode: i64, envelope: &OapiEnvelope, known: &[&str]) -> OapiRefusal {
     let words = envelope.errmsg.as_deref().unwrap_or_default();
     // Some answers carry the sub code only inside the words: `ding talk error[subcode=40014,submsg=…]`.
@@ -173,30 +185,6 @@ fn refusal(errcode: i64, envelope: &OapiEnvelope, known: &[&str]) -> OapiRefusal
         sub_code,
         message: redact(message, known),
         request_id: envelope.request_id.clone(),
+        apply_url: None,
     }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Lenient {
-    Number(i64),
-    Text(String),
-    // Any other JSON value must not make the whole answer unreadable.
-    Other(serde::de::IgnoredAny),
-}
-
-fn number_or_string<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
-    Ok(match Lenient::deserialize(from)? {
-        Lenient::Number(number) => Some(number),
-        Lenient::Text(text) => text.trim().parse().ok(),
-        Lenient::Other(_) => None,
-    })
-}
-
-fn string_or_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(match Lenient::deserialize(from)? {
-        Lenient::Number(number) => Some(number.to_string()),
-        Lenient::Text(text) => Some(text),
-        Lenient::Other(_) => None,
-    })
 }

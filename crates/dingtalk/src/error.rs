@@ -42,6 +42,25 @@ pub enum MessageProblem {
     Empty { what: &'static str },
     #[error("the message has {bytes} bytes and cannot be cut to the 20000 that DingTalk accepts")]
     TooLong { bytes: usize },
+    /// More bytes or characters than an interface takes.
+    #[error("{what} has {got} {unit}; DingTalk accepts {limit}")]
+    TooLarge {
+        what: &'static str,
+        unit: &'static str,
+        limit: usize,
+        got: usize,
+    },
+    /// More people, keys or spaces than one call takes.
+    #[error("{got} {what} are too many for one call; DingTalk accepts {limit}")]
+    TooMany {
+        what: &'static str,
+        limit: usize,
+        got: usize,
+    },
+    #[error("{what} is not usable")]
+    Malformed { what: &'static str },
+    #[error("the request's body cannot be written as JSON")]
+    Unserialisable,
 }
 
 /// A connection that failed.
@@ -103,6 +122,8 @@ pub enum Oddity {
     ServerError,
     /// Not JSON, or JSON without the expected fields.
     Unreadable,
+    /// The file storage refused an upload; its permission is short-lived and must be asked anew.
+    StorageRefused,
     /// More than the answer limit.
     TooLarge,
 }
@@ -116,6 +137,7 @@ impl Oddity {
             Self::TooManyRequests => "DingTalk asks to slow down",
             Self::ServerError => "DingTalk has an internal error",
             Self::Unreadable => "DingTalk's answer cannot be read",
+            Self::StorageRefused => "DingTalk's file storage refused the upload",
             Self::TooLarge => "DingTalk's answer is too large",
         }
     }
@@ -131,6 +153,8 @@ pub struct OapiRefusal {
     /// `errmsg`, or `sub_msg` where there is one; redacted.
     pub message: String,
     pub request_id: Option<String>,
+    /// Where to grant the missing permission, if the answer's words do not say it themselves.
+    pub apply_url: Option<String>,
 }
 
 impl OapiRefusal {
@@ -138,7 +162,9 @@ impl OapiRefusal {
     pub fn cause(&self) -> i64 {
         match (
             self.errcode,
-            self.sub_code.as_deref().and_then(|sub| sub.parse().ok()),
+            self.sub_code
+                .as_deref()
+                .and_then(|sub| sub.trim().parse().ok()),
         ) {
             (88, Some(sub)) => sub,
             _ => self.errcode,
@@ -158,6 +184,8 @@ pub struct ApiRefusal {
     pub request_id: Option<String>,
     /// Scopes the app lacks.
     pub required_scopes: Vec<String>,
+    /// Where to grant them, if the answer's words do not say it themselves.
+    pub apply_url: Option<String>,
     pub retry_after: Option<Duration>,
 }
 
@@ -166,8 +194,46 @@ impl Error {
     pub fn is_token_refused(&self) -> bool {
         match self {
             Self::Oapi(refusal) => matches!(refusal.cause(), 40014 | 42001 | 40001),
-            Self::Api(refusal) => refusal.status == 401 || refusal.code == "InvalidAuthentication",
+            Self::Api(refusal) => {
+                refusal.status == 401
+                    || refusal.code.eq_ignore_ascii_case("InvalidAuthentication")
+                    || matches!(refusal.code.as_str(), "40014" | "42001" | "40001")
+            }
             _ => false,
+        }
+    }
+
+    /// Too many calls in a short time; such calls do not count against the monthly quota.
+    pub fn is_throttled(&self) -> bool {
+        match self {
+            Self::Oapi(refusal) => matches!(refusal.cause(), 90_002..=90_010 | 90_017 | 90_018),
+            Self::Api(refusal) => {
+                refusal.status == 429
+                    || (refusal.code.starts_with("Forbidden.AccessDenied.Q")
+                        && refusal.code.contains("LimitFor"))
+            }
+            Self::Answer(answer) => {
+                matches!(answer.oddity, Oddity::TooManyRequests | Oddity::Banned { .. })
+            }
+            Self::Message(_) | Self::Transport(_) | Self::Client { .. } => false,
+        }
+    }
+
+    /// The platform's id of the refused call.
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Oapi(refusal) => refusal.request_id.as_deref(),
+            Self::Api(refusal) => refusal.request_id.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The platform's own words, redacted; empty where there are none.
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::Oapi(refusal) => &refusal.message,
+            Self::Api(refusal) => &refusal.message,
+            _ => "",
         }
     }
 
@@ -181,7 +247,7 @@ impl Error {
                     Oddity::ServerError | Oddity::Unreadable | Oddity::TooLarge
                 )
             }
-            Self::Oapi(refusal) => matches!(refusal.cause(), -1 | 15 | 500_100),
+            Self::Oapi(refusal) => matches!(refusal.cause(), -1 | 15 | 88 | 500_100),
             Self::Api(refusal) => refusal.status >= 500,
             Self::Message(_) | Self::Client { .. } => false,
         }

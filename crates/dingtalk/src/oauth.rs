@@ -71,23 +71,6 @@ struct UserToken {
     corp_id: Option<String>,
 }
 
-#[derive(Serialize)]
-struct ByUnionId<'a> {
-    unionid: &'a str,
-}
-
-#[derive(Deserialize)]
-struct ByUnionIdAnswer {
-    result: ByUnionIdResult,
-}
-
-#[derive(Deserialize)]
-struct ByUnionIdResult {
-    #[serde(default)]
-    contact_type: i64,
-    userid: String,
-}
-
 impl App {
     /// Where to send the browser. `redirect_uri` must be registered at 开发配置 > 安全设置;
     /// `state` comes back unchanged and must be checked by the caller.
@@ -150,26 +133,20 @@ impl App {
     async fn visitor(&self, user_token: &SecretString) -> Result<Visitor, Error> {
         let token = user_token.expose_secret();
         let url = Endpoints::at(&self.endpoints.api, "/v1.0/contact/users/me");
-        let body = self.http.get_json(url, Some(token)).await?.api(&[token])?;
+        let body = self
+            .http
+            .get_json(url, Some(token))
+            .await?
+            .api(&[token])
+            .map_err(|error| self.explained(error, None))?;
         parsed(&body, "the person's profile")
     }
 
     async fn user_id_by_union_id(&self, union_id: &str, now_ms: i64) -> Result<String, LoginError> {
-        let ask = ByUnionId { unionid: union_id };
-        let body = match self
-            .oapi_post("/topapi/user/getbyunionid", &ask, now_ms)
-            .await
-        {
-            Ok(body) => body,
-            Err(error) if error.verdict() == Verdict::RecipientUnknown => {
-                return Err(LoginError::NotAMember);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let answer: ByUnionIdAnswer = parsed(&body, "the person's id")?;
-        if answer.result.contact_type == 1 {
-            return Err(LoginError::External);
+        match self.directory().by_union_id(union_id, now_ms).await? {
+            None => Err(LoginError::NotAMember),
+            Some(found) if found.is_external => Err(LoginError::External),
+            Some(found) => Ok(found.user_id),
         }
-        Ok(answer.result.userid)
     }
 }

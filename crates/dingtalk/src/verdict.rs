@@ -1,4 +1,4 @@
-//! What a refusal means: one table from the platform's codes to what to do.
+//! What a refusal means: the tables from the platform's codes to what to do.
 //!
 //! Caller: channels, through [`Error::verdict`].
 //! Sources: the global error code list, the custom robot's page, the billing pages, and texts
@@ -19,11 +19,11 @@ pub enum Verdict {
     },
     /// Nothing through this robot or app for a while.
     Hold { for_: Duration },
-    /// The group or the robot in it no longer exists.
+    /// The group, the robot in it, or whatever the call names does not exist (any more).
     TargetGone,
     /// The addressed person is unknown to the organisation.
     RecipientUnknown,
-    /// This person has reached the platform's daily limit.
+    /// The platform sends this person nothing more for now (daily limit, executive protection).
     RecipientLimited,
     /// This message will never be accepted.
     ContentRefused(ContentFault),
@@ -52,7 +52,7 @@ pub enum ContentFault {
     Unsafe,
     CannotMention,
     TooManyMentions,
-    /// The same content was sent to the same person today.
+    /// The same content was sent to the same person today, or the thing exists already.
     Duplicate,
 }
 
@@ -67,14 +67,14 @@ pub enum Misconfiguration {
     ClockWrong,
     /// A security setting of the robot refuses, the words do not say which.
     SecuritySettings,
-    /// The robot's access token does not exist.
+    /// The robot's access token or robot code does not exist.
     RobotTokenUnknown,
     RobotDisabled,
     /// The app's client id or secret is wrong.
     AppSecretWrong,
     /// The access token stayed refused after a refresh.
     AccessTokenRefused,
-    /// People or departments lie outside what the app may see.
+    /// People, departments or groups lie outside what the app may see or change.
     OutsideScope,
     /// The agent id is not this app's.
     AgentIdWrong,
@@ -85,6 +85,7 @@ pub enum Misconfiguration {
 }
 
 const SECOND: Duration = Duration::from_secs(1);
+const FIVE_SECONDS: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_mins(1);
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
 /// "如果超过20条，会限流10分钟" (custom robots).
@@ -111,8 +112,12 @@ fn of_problem(problem: &MessageProblem) -> ContentFault {
     match problem {
         MessageProblem::CannotMention { .. } => ContentFault::CannotMention,
         MessageProblem::TooManyMentions { .. } => ContentFault::TooManyMentions,
-        MessageProblem::Empty { .. } => ContentFault::Malformed,
-        MessageProblem::TooLong { .. } => ContentFault::TooLong,
+        MessageProblem::Empty { .. }
+        | MessageProblem::Malformed { .. }
+        | MessageProblem::Unserialisable => ContentFault::Malformed,
+        MessageProblem::TooLong { .. }
+        | MessageProblem::TooLarge { .. }
+        | MessageProblem::TooMany { .. } => ContentFault::TooLong,
     }
 }
 
@@ -132,7 +137,10 @@ fn of_answer(answer: &OddAnswer, maybe_delivered: bool) -> Verdict {
         Oddity::Unreadable if answer.status == 404 => {
             Verdict::Misconfigured(Misconfiguration::EndpointWrong)
         }
-        Oddity::ServerError | Oddity::Unreadable | Oddity::TooLarge => Verdict::Retry {
+        Oddity::ServerError
+        | Oddity::Unreadable
+        | Oddity::StorageRefused
+        | Oddity::TooLarge => Verdict::Retry {
             after: answer.retry_after,
             maybe_delivered,
         },
@@ -160,13 +168,15 @@ fn of_oapi(refusal: &OapiRefusal, maybe_delivered: bool) -> Verdict {
         300_005 => retry(Some(MINUTE)),
         400_102 => Verdict::Misconfigured(Setup::RobotDisabled),
         400_013 | 400_106 => Verdict::TargetGone,
-        40_035 | 43_004 | 400_002 | 400_105 | 400_402 | 400_403 | 1_430_000 => {
-            Verdict::ContentRefused(Fault::Malformed)
-        }
-        101_002 | 460_101 | 41_101 => Verdict::ContentRefused(Fault::TooLong),
+        1 | 40_004 | 40_005 | 40_007 | 40_035 | 41_052 | 43_004 | 400_002 | 400_105 | 400_402
+        | 400_403 | 665_036 | 1_430_000 => Verdict::ContentRefused(Fault::Malformed),
+        1002 | 40_006 | 101_002 | 460_101 | 41_101 | 665_033 => Verdict::ContentRefused(Fault::TooLong),
         430_101..=430_104 | 1_430_002 | 40_048 => Verdict::ContentRefused(Fault::Unsafe),
         143_106 => Verdict::ContentRefused(Fault::Duplicate),
-        143_105 => Verdict::RecipientLimited,
+        143_105 | 1_430_004 => Verdict::RecipientLimited,
+        // A scene group takes members some seconds after it was made.
+        400_020 => retry(Some(FIVE_SECONDS)),
+        60_003 => Verdict::TargetGone,
         33_012 | 40_031 | 40_104 | 60_121 => Verdict::RecipientUnknown,
         40_029 | 40_078 => Verdict::LoginCodeInvalid,
         40_089 | 40_096 => Verdict::Misconfigured(Setup::AppSecretWrong),
@@ -175,12 +185,13 @@ fn of_oapi(refusal: &OapiRefusal, maybe_delivered: bool) -> Verdict {
             scopes: bracketed(&refusal.message, "requiredScopes=[")
                 .or_else(|| bracketed(&refusal.message, "权限：["))
                 .unwrap_or_default(),
-            apply_url: link_in(&refusal.message),
+            apply_url: link_in(&refusal.message).or_else(|| refusal.apply_url.clone()),
         },
-        50_002 | 50_004 => Verdict::Misconfigured(Setup::OutsideScope),
+        50_002 | 50_004 | 60_019 => Verdict::Misconfigured(Setup::OutsideScope),
         60_020 => Verdict::IpNotAllowed {
             address: address_in(&refusal.message),
         },
+        52_010..=52_018 => Verdict::Misconfigured(Setup::SignatureWrong),
         40_056 | 52_019 => Verdict::Misconfigured(Setup::AgentIdWrong),
         22 | 404 => Verdict::Misconfigured(Setup::EndpointWrong),
         // -1 and 500100 say "busy"; 15 is a gateway timeout; an unknown code may pass.
@@ -215,45 +226,110 @@ fn of_security_words(message: &str) -> Verdict {
 }
 
 fn of_api(refusal: &ApiRefusal, maybe_delivered: bool) -> Verdict {
-    let after = |default| Some(refusal.retry_after.unwrap_or(default));
-    match refusal.code.as_str() {
-        "InvalidAuthentication" => Verdict::Misconfigured(Misconfiguration::AccessTokenRefused),
-        "invalidClientIdOrSecret" | "authFailed" | "invalid.client" | "unauthorized.client" => {
-            Verdict::Misconfigured(Misconfiguration::AppSecretWrong)
+    use ContentFault as Fault;
+    use Misconfiguration as Setup;
+    let retry = |default| Verdict::Retry {
+        after: Some(refusal.retry_after.unwrap_or(default)),
+        maybe_delivered,
+    };
+    // The platform itself mixes cases (`systemBusy`, `system.busy`, `notExsit`, `notExist`).
+    let code = refusal.code.to_ascii_lowercase();
+    match code.as_str() {
+        "invalidauthentication" | "authenticationfailed.missingparameter" => {
+            Verdict::Misconfigured(Setup::AccessTokenRefused)
         }
-        "Forbidden.AccessDenied.AccessTokenPermissionDenied" => Verdict::PermissionMissing {
-            scopes: refusal.required_scopes.clone(),
-            apply_url: link_in(&refusal.message),
+        "invalidclientidorsecret" | "authfailed" | "invalid.client" | "unauthorized.client" => {
+            Verdict::Misconfigured(Setup::AppSecretWrong)
+        }
+        "forbidden.accessdenied.accesstokenpermissiondenied" => missing(refusal),
+        // Not a permission point of the app: the acting person is no administrator of the thing.
+        "accessdenied" | "addspace.forbiden" => Verdict::PermissionMissing {
+            scopes: Vec::new(),
+            apply_url: None,
         },
-        "Forbidden.AccessDenied.IpNotInWhiteList" => Verdict::IpNotAllowed {
+        "forbidden.accessdenied.ipnotinwhitelist" => Verdict::IpNotAllowed {
             address: address_in(&refusal.message),
         },
-        "Forbidden.AccessDenied.ApiCountLimitForOrg" => Verdict::QuotaUsedUp,
-        "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
-        | "Forbidden.AccessDenied.QpsLimitForApi"
+        "forbidden.accessdenied.apicountlimitfororg" | "ding.serverquota.insufficient" => {
+            Verdict::QuotaUsedUp
+        }
+        "forbidden.accessdenied.qpslimitforappkeyandapi"
+        | "forbidden.accessdenied.qpslimitforapi"
         | "system.busy"
-        | "systemBusy" => Verdict::Retry {
-            after: after(SECOND),
+        | "systembusy"
+        | "system.error"
+        | "send.ding.exception"
+        | "todo.taskcreate.lockerror" => retry(SECOND),
+        "forbidden.accessdenied.qpmlimitforappkeyandapi"
+        | "send.too.fast"
+        | "send.bytoken.toofast"
+        | "toomuch.msg" => Verdict::Hold { for_: MINUTE },
+        // Too early and too late come with the same code.
+        "processquerykey.expiretime" | "todo.taskcreate.flowcontrolerror" => retry(MINUTE),
+        "send.forbidden" | "chatbotid.notallow.sendoto" | "robot.oto.notexist" | "bot.stopped" => {
+            Verdict::Misconfigured(Setup::RobotDisabled)
+        }
+        "invalidparameter.robotcode.notexsit"
+        | "invalidparameter.robotcode.notexist"
+        | "invalidparameter.robotcode.auth"
+        | "invalid.chatbotid" => Verdict::Misconfigured(Setup::RobotTokenUnknown),
+        "permession.checkfailed" | "permission.checkfailed" => {
+            Verdict::Misconfigured(Setup::OutsideScope)
+        }
+        "staffid.notexisted" | "miss.staffid" | "param.useridnotexist" => Verdict::RecipientUnknown,
+        "group.disbanded" | "conversation.org.notmatch" | "resource.not.found"
+        | "param.cardnotexist" => Verdict::TargetGone,
+        "only.groupadmin.canatall" => Verdict::ContentRefused(Fault::CannotMention),
+        "too.many.people"
+        | "too.many.group"
+        | "ding.receivercount.limit"
+        | "invalidparameter.userids.overmax"
+        | "invalidparameter.msgparam.toolong" => Verdict::ContentRefused(Fault::TooLong),
+        "contain.unsafe.url"
+        | "contain.notallowed.text"
+        | "contain.notallowed.picture"
+        | "contain.notallowed.content"
+        | "param.contentunsafe" => Verdict::ContentRefused(Fault::Unsafe),
+        "param.cardalreadyexist" | "param.callbackroutekeyexist" => {
+            Verdict::ContentRefused(Fault::Duplicate)
+        }
+        "todo.taskcreate.paramerror" => Verdict::ContentRefused(of_todo_words(&refusal.message)),
+        code if code.starts_with("invalidparameter.authcode") => Verdict::LoginCodeInvalid,
+        _ => of_status(refusal, maybe_delivered),
+    }
+}
+
+fn of_status(refusal: &ApiRefusal, maybe_delivered: bool) -> Verdict {
+    match refusal.status {
+        429 => Verdict::Retry {
+            after: Some(refusal.retry_after.unwrap_or(SECOND)),
             maybe_delivered,
         },
-        "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi" => Verdict::Hold { for_: MINUTE },
-        _ => match refusal.status {
-            429 => Verdict::Retry {
-                after: after(SECOND),
-                maybe_delivered,
-            },
-            401 => Verdict::Misconfigured(Misconfiguration::AccessTokenRefused),
-            403 => Verdict::PermissionMissing {
-                scopes: refusal.required_scopes.clone(),
-                apply_url: None,
-            },
-            404 => Verdict::Misconfigured(Misconfiguration::EndpointWrong),
-            500.. => Verdict::Retry {
-                after: refusal.retry_after,
-                maybe_delivered,
-            },
-            _ => Verdict::ContentRefused(ContentFault::Malformed),
+        401 => Verdict::Misconfigured(Misconfiguration::AccessTokenRefused),
+        403 => missing(refusal),
+        404 => Verdict::Misconfigured(Misconfiguration::EndpointWrong),
+        500.. => Verdict::Retry {
+            after: refusal.retry_after,
+            maybe_delivered,
         },
+        _ => Verdict::ContentRefused(ContentFault::Malformed),
+    }
+}
+
+fn missing(refusal: &ApiRefusal) -> Verdict {
+    Verdict::PermissionMissing {
+        scopes: refusal.required_scopes.clone(),
+        apply_url: link_in(&refusal.message).or_else(|| refusal.apply_url.clone()),
+    }
+}
+
+fn of_todo_words(message: &str) -> ContentFault {
+    if message.contains("task exist") {
+        ContentFault::Duplicate
+    } else if message.contains("oversize") {
+        ContentFault::TooLong
+    } else {
+        ContentFault::Malformed
     }
 }
 

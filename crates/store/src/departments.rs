@@ -18,6 +18,10 @@ const UPDATE: &str =
     "UPDATE departments SET parent_no = ?2, name = ?3, path = ?4, closed_at = NULL WHERE no = ?1";
 const REOPEN: &str =
     "UPDATE departments SET closed_at = NULL WHERE no = ?1 AND closed_at IS NOT NULL";
+const ADOPT: &str = "UPDATE departments SET source_id = ?2 WHERE no = ?1";
+const OPEN_OF: &str = "SELECT no, source_id FROM departments WHERE closed_at IS NULL AND source_id LIKE ?1 ORDER BY no";
+const IS_EMPTY: &str = "SELECT count(*) FROM memberships m JOIN people p ON p.no = m.person_no \
+                        WHERE m.department_no = ?1 AND p.state = 'active'";
 const CLOSE: &str = "UPDATE departments SET closed_at = ?2 WHERE no = ?1 AND closed_at IS NULL";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +131,38 @@ pub fn ensure_path(
         parent_no = Some(upsert(tx, &new, ids, now)?);
     }
     parent_no.ok_or_else(|| StoreError::Refused("a department's path is empty".to_owned()))
+}
+
+/// Gives the department with this path, if it came from a list, the directory's id; whether there was one.
+pub fn adopt(tx: &mut Tx<'_>, path: &str, source_id: &str) -> Result<bool, StoreError> {
+    if tx.read_opt(BY_SOURCE, p![source_id], department)?.is_some() {
+        return Ok(false);
+    }
+    let Some(known) = tx.read_opt(BY_SOURCE, p![path], department)? else {
+        return Ok(false);
+    };
+    Ok(tx.exec(ADOPT, p![known.no, source_id])? == 1)
+}
+
+/// Open departments whose `source_id` begins so: number and `source_id`.
+pub fn open_with_source(
+    tx: &mut Tx<'_>,
+    beginning: &str,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let pattern = format!("{beginning}%");
+    tx.read(OPEN_OF, p![pattern], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// The number of the department with this `source_id`.
+pub fn no_of_source(tx: &mut Tx<'_>, source_id: &str) -> Result<Option<i64>, StoreError> {
+    let known = tx.read_opt(BY_SOURCE, p![source_id], department)?;
+    Ok(known.map(|known| known.no))
+}
+
+/// Whether no active person belongs to it.
+pub fn is_empty(tx: &mut Tx<'_>, no: i64) -> Result<bool, StoreError> {
+    let people: i64 = tx.read_one(IS_EMPTY, p![no], |row| row.get(0))?;
+    Ok(people == 0)
 }
 
 /// Whether it was open before.

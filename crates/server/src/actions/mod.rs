@@ -4,18 +4,21 @@
 //! all decisions are here. Invariant: an action makes its change in one `db.write` closure, or none at all; nothing
 //! in a closure touches the network.
 
+pub mod answer_in_chat;
 pub mod cancel_notice;
 pub mod change_schedule;
 pub mod confirm_reading;
 pub mod create_token;
 pub mod import_calendar;
 pub mod import_people;
+mod keep_people;
 pub mod publish_version;
 pub mod record_opening;
 pub mod retry_delivery;
 pub mod save_robot;
 pub mod send_reminders;
 pub mod sign_in;
+pub mod sync_directory;
 
 use std::fmt;
 

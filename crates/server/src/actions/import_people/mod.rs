@@ -12,10 +12,10 @@ pub use rows::RowProblem;
 use std::time::Duration;
 
 use yuezhi_documents::{Limits, table};
-use yuezhi_domain::{CloseReason, NoticeState, ObligationState, PersonId, UnixMillis};
-use yuezhi_store::{Tx, audit, departments, obligations, people, people::Change};
+use yuezhi_domain::UnixMillis;
+use yuezhi_store::{Tx, audit, departments, people, people::Change};
 
-use super::{ActionError, Actor, Refusal, publish_version::UploadedFile};
+use super::{ActionError, Actor, Refusal, keep_people, publish_version::UploadedFile};
 use crate::{app::App, documents::document_refusal};
 
 /// A file with people.
@@ -42,11 +42,6 @@ pub struct ImportReport {
     /// Whether anything was written.
     pub applied: bool,
 }
-
-/// A list that would close more than this share of the active people is refused: it is probably not the whole list.
-const LARGEST_LOSS: f64 = 0.3;
-/// Up to so many people may go whatever their share.
-const SMALL_LOSS: usize = 20;
 
 /// Imports the file, or reports why not.
 pub async fn import(app: &App, request: ImportRequest) -> Result<ImportReport, ActionError> {
@@ -132,15 +127,11 @@ fn apply(
             department_nos.push(departments::ensure_path(tx, path, ids, now)?);
         }
         let person = row.as_person(department_nos);
-        let upserted = people::upsert(tx, &person, ids.next::<PersonId>(now), now)?;
-        match upserted.change {
+        match keep_people::take_in(tx, &person, ids, now)?.change {
             Change::Created => report.created += 1,
             Change::Updated => report.updated += 1,
             Change::Unchanged => report.unchanged += 1,
-            Change::Rejoined => {
-                report.rejoined += 1;
-                reopen(tx, upserted.no, now)?;
-            }
+            Change::Rejoined => report.rejoined += 1,
         }
     }
     if request.close_missing {
@@ -184,30 +175,6 @@ fn dingtalk_ids_taken(
     Ok(problems)
 }
 
-/// Who comes back owes again what they owed when they left, on notices that are still open.
-fn reopen(tx: &mut Tx<'_>, person_no: i64, now: UnixMillis) -> Result<(), Stop> {
-    const MOST: usize = 1_000;
-    let left = CloseReason::LeftCompany.as_str();
-    for obligation in obligations::of_person(tx, person_no, MOST)? {
-        let open = matches!(
-            obligation.notice_state,
-            NoticeState::Open | NoticeState::Expanding
-        );
-        if open && obligation.reason.as_deref() == Some(left) {
-            obligations::transition(
-                tx,
-                obligation.notice_no,
-                person_no,
-                &[ObligationState::Closed],
-                ObligationState::Pending,
-                now,
-                None,
-            )?;
-        }
-    }
-    Ok(())
-}
-
 fn close_missing(
     tx: &mut Tx<'_>,
     rows: &[rows::PersonRow],
@@ -216,25 +183,14 @@ fn close_missing(
     let present: Vec<&str> = rows.iter().map(|row| row.staff_no.as_str()).collect();
     let missing = people::active_not_in(tx, &present)?;
     let active = people::count_active(tx)?;
-    let share = missing.len() as f64 / (active.max(1)) as f64;
-    if missing.len() > SMALL_LOSS && share > LARGEST_LOSS {
+    if keep_people::loses_many(missing.len(), active) {
         return Err(Refusal::conflict("import_loses_many")
             .with("missing", missing.len())
             .with("active", active)
             .into());
     }
     for person_no in &missing {
-        if people::mark_left(tx, *person_no, now)? {
-            let reason = CloseReason::LeftCompany.as_str();
-            obligations::close_for_person(
-                tx,
-                *person_no,
-                ObligationState::Closed,
-                now,
-                Some(reason),
-            )?;
-            yuezhi_store::sessions::delete_for_person(tx, *person_no)?;
-        }
+        keep_people::let_go(tx, *person_no, now)?;
     }
     Ok(missing.len())
 }
