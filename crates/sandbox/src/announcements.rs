@@ -155,7 +155,7 @@ pub(crate) fn category_name(id: &str) -> &'static str {
 
 impl World {
     /// Everyone an announcement is for, in the order of the directory.
-    pub(crate) fn receivers_of(&self, announcement: &Announcement) -> Vec<&Person> {
+    pub(crate) fn readership_of(&self, announcement: &Announcement) -> Vec<&Person> {
         let is_meant = |person: &&Person| {
             announcement.userids.contains(&person.userid)
                 || announcement.departments.contains(&-1)

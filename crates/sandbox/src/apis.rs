@@ -73,24 +73,6 @@ const SCOPES: &[(&str, &str)] = &[
     ("/v1.0/contact/empLeaveRecords", "Contact.Common.Read"),
 ];
 
-/// Events that cost nothing: those of the directory (`appendix-a-list-of-events-not-included-in-webhook`).
-const FREE_EVENTS: &[&str] = &[
-    "user_add_org",
-    "user_modify_org",
-    "user_leave_org",
-    "user_active_org",
-    "org_dept_create",
-    "org_dept_modify",
-    "org_dept_remove",
-    "org_change",
-    "label_user_change",
-    "label_conf_add",
-    "label_conf_del",
-    "label_conf_modify",
-    "org_admin_add",
-    "org_admin_remove",
-];
-
 /// Which budget a call to this path spends.
 pub(crate) fn metering_of(path: &str) -> Metering {
     let fits = |list: &[&str]| list.iter().any(|start| path.starts_with(start));
@@ -100,16 +82,6 @@ pub(crate) fn metering_of(path: &str) -> Metering {
         Metering::None
     } else {
         Metering::Api
-    }
-}
-
-/// Which budget an event spends when it is pushed. (Card callbacks and bot messages spend [`Metering::Push`]; that
-/// card callbacks do is an assumption, for the documentation does not say.)
-pub(crate) fn metering_of_event(event_type: &str) -> Metering {
-    if FREE_EVENTS.contains(&event_type) {
-        Metering::None
-    } else {
-        Metering::Push
     }
 }
 

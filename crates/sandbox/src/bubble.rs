@@ -5,8 +5,9 @@
 //! Invariant: all text is escaped and every `href` has passed [`openable`].
 
 use crate::markdown;
-use crate::message::{Button, Content, FeedLink, Layout, Message};
-use crate::text::{escape, openable, picture};
+use crate::message::{Button, Content, FeedLink, Layout, Message, OaCard};
+use crate::text::{colour, escape, openable, picture};
+use crate::work_notices::StatusBar;
 use crate::world::World;
 
 /// The HTML of a message for one reader (whose own mention is marked).
@@ -37,6 +38,7 @@ pub(crate) fn draw(world: &World, message: &Message, reader: &str) -> String {
             draw_action_card(&html, *layout, buttons)
         }
         Content::FeedCard { links } => draw_feed(links),
+        Content::Oa(card) => draw_oa(card, world.work_notices.status_of(message)),
         Content::Image { url } => match picture(url) {
             Some(url) => format!(
                 r#"<img class="shot" loading="lazy" alt="" src="{}">"#,
@@ -204,6 +206,44 @@ fn draw_action_card(html: &str, layout: Layout, buttons: &[Button]) -> String {
     format!(
         r#"<div class="card {class}"><div class="md">{html}</div><div class="buttons">{buttons}</div></div>"#
     )
+}
+
+fn draw_oa(card: &OaCard, status: Option<&StatusBar>) -> String {
+    let mut inside = String::new();
+    // AARRGGBB, of which a page wants RRGGBB.
+    let colour_of = |text: &str| {
+        let digits: String = text.chars().skip(text.chars().count().saturating_sub(6)).collect();
+        escape(colour(&format!("#{digits}")))
+    };
+    let row = |class: &str, text: &str| format!(r#"<span class="{class}">{}</span>"#, escape(text));
+    if let Some(status) = status {
+        let (colour, value) = (colour_of(&status.background), escape(&status.value));
+        inside.push_str(&format!(r#"<em class="status" style="background:{colour}">{value}</em>"#));
+    }
+    inside.push_str(&format!("<b>{}</b>", escape(&card.title)));
+    for (key, value) in card.form.iter().take(6) {
+        let (key, value) = (escape(key), escape(value));
+        inside.push_str(&format!(r#"<span class="pair"><i>{key}</i>{value}</span>"#));
+    }
+    if let Some((number, unit)) = &card.rich {
+        let (number, unit) = (escape(number), escape(unit));
+        inside.push_str(&format!(r#"<span class="rich"><strong>{number}</strong> {unit}</span>"#));
+    }
+    if !card.content.is_empty() {
+        inside.push_str(&row("content", &card.content));
+    }
+    if let Some(source) = picture(&card.image) {
+        inside.push_str(&format!(r#"<img loading="lazy" alt="" src="{}">"#, escape(&source)));
+    }
+    if !card.file_count.is_empty() {
+        inside.push_str(&row("files", &format!("📎 {}", card.file_count)));
+    }
+    if !card.author.is_empty() {
+        inside.push_str(&row("author", &card.author));
+    }
+    let style = colour_of(&card.head_colour);
+    let card = anchor("oa", &card.url, &inside);
+    format!(r#"<div class="oa-card" style="border-top-color:{style}">{card}</div>"#)
 }
 
 fn draw_feed(links: &[FeedLink]) -> String {

@@ -13,9 +13,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::announcements::{Announcement, GroupAnnouncement};
+use crate::dings::Ding;
 use crate::mail::Mail;
+use crate::media::MediaFile;
 use crate::message::Message;
 use crate::organisation::{Group, Organisation};
+use crate::todos::Todo;
+use crate::work_notices::NoticeTask;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "entry", rename_all = "snake_case")]
@@ -26,6 +31,31 @@ pub(crate) enum Entry {
     /// A new or changed group with its robots.
     Group(Group),
     Message(Message),
+    /// A new or changed task.
+    WorkNotice(NoticeTask),
+    /// A new or changed to-do.
+    Todo(Todo),
+    TodoDeleted {
+        id: u64,
+    },
+    /// A new or changed announcement.
+    Announcement(Announcement),
+    AnnouncementDeleted {
+        id: String,
+    },
+    AnnouncementRead {
+        id: String,
+        userid: String,
+        at_ms: i64,
+    },
+    GroupAnnouncement(GroupAnnouncement),
+    GroupAnnouncementDeleted {
+        id: String,
+    },
+    /// A new or recalled DING.
+    Ding(Ding),
+    /// An uploaded file.
+    Media(MediaFile),
     /// A person has seen a conversation up to a message.
     Read {
         conversation: String,

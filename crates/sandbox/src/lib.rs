@@ -7,6 +7,7 @@
 //! Invariant: it knows no client and no product; whatever reaches it came over HTTP.
 //! Weakness: no Stream connection, cards or work notices; the platform is imitated from public material, not exercised.
 
+mod announcements;
 mod apis;
 mod auth_codes;
 mod bubble;
@@ -17,6 +18,8 @@ mod clock;
 mod company;
 mod control;
 mod control_directory;
+mod control_notices;
+mod dings;
 mod directory;
 mod faults;
 mod gate;
@@ -24,6 +27,7 @@ mod ids;
 mod journal;
 mod listener;
 mod mail;
+mod media;
 mod markdown;
 mod membership;
 mod message;
@@ -34,7 +38,9 @@ mod push;
 mod rules;
 mod shared;
 mod text;
+mod todos;
 mod webhook;
+mod work_notices;
 mod world;
 
 use std::net::SocketAddr;
@@ -47,11 +53,13 @@ use axum::extract::DefaultBodyLimit;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use crate::announcements::{Announcement, GroupAnnouncement};
 pub use crate::apis::Metering;
 pub use crate::call_log::{CallRecord, Host};
 pub use crate::auth_codes::LoginRules;
 pub use crate::clock::Clock;
 pub use crate::directory::{DirectoryError, DirectoryRules, EventFate, LeaveReason, Leaver};
+pub use crate::dings::Ding;
 pub use crate::faults::{Fault, FaultKind};
 use crate::ids::Ids;
 pub use crate::journal::JournalError;
@@ -59,7 +67,7 @@ use crate::journal::{Entry, Journal};
 pub use crate::mail::Mail;
 pub use crate::membership::{GroupRules, GroupTemplate};
 pub use crate::message::{
-    Button, Content, FeedLink, Layout, Message, Sender, personal_conversation,
+    Button, Content, FeedLink, Layout, Message, OaCard, Sender, personal_conversation,
 };
 pub use crate::organisation::{
     AdminLevel, App, Department, Group, GroupKind, GroupTab, Organisation, Person, Robot, RobotState, Role, Security,
@@ -73,8 +81,11 @@ pub use crate::rules::{
     Access, BanAnswer, Codes, Edition, ErrorLanguage, Limits, Moderation, PastQuota, Rules,
 };
 use crate::shared::{Event, Shared};
+pub use crate::media::MediaFile;
 pub use crate::meters::Meter;
 use crate::meters::month_of;
+pub use crate::todos::{Executor, Todo, TodoKind};
+pub use crate::work_notices::{NoticeTask, StatusBar};
 use crate::world::World;
 
 /// What to serve and where.
@@ -237,6 +248,7 @@ fn router(shared: &Arc<Shared>) -> Router {
             .layer(DefaultBodyLimit::max(BODY_AT_MOST));
     Router::new()
         .merge(control::routes())
+        .merge(control_notices::routes())
         .merge(control_directory::routes())
         .merge(chat::routes())
         .merge(push::control_routes())
@@ -341,6 +353,44 @@ impl SandboxHandle {
     pub fn calls(&self) -> Vec<CallRecord> {
         let world = self.shared.world();
         world.calls.iter().map(|call| (**call).clone()).collect()
+    }
+
+    /// All work notice tasks, oldest first.
+    pub fn work_notices(&self) -> Vec<NoticeTask> {
+        self.shared.world().work_notices.tasks().cloned().collect()
+    }
+
+    /// All to-dos that are not deleted, oldest first.
+    pub fn todos(&self) -> Vec<Todo> {
+        self.shared.world().todos.iter().cloned().collect()
+    }
+
+    /// All announcements of the organisation, newest first.
+    pub fn announcements(&self) -> Vec<Announcement> {
+        let world = self.shared.world();
+        let rows = world.announcements.newest_first();
+        rows.into_iter().cloned().collect()
+    }
+
+    /// All announcements of groups.
+    pub fn group_announcements(&self) -> Vec<GroupAnnouncement> {
+        let world = self.shared.world();
+        world.announcements.all_of_groups().cloned().collect()
+    }
+
+    /// This person opens an announcement. False if it is not for them.
+    pub fn read_announcement_as(&self, id: &str, userid: &str) -> bool {
+        control_notices::mark_read(&self.shared, &mut self.shared.world(), id, userid)
+    }
+
+    /// All DINGs, recalled ones included.
+    pub fn dings(&self) -> Vec<Ding> {
+        self.shared.world().dings.iter().cloned().collect()
+    }
+
+    /// All uploaded files, oldest first.
+    pub fn media(&self) -> Vec<MediaFile> {
+        self.shared.world().media.iter().cloned().collect()
     }
 
     /// Forgets the calls; their ids go on.

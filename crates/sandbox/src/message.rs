@@ -86,6 +86,8 @@ pub enum Content {
     Audio {
         duration_ms: u64,
     },
+    /// A work notice of type `oa`; its status bar is kept with its task, for it can change.
+    Oa(OaCard),
     Video {
         duration_s: u64,
     },
@@ -93,6 +95,26 @@ pub enum Content {
     System {
         text: String,
     },
+}
+
+/// A form-like card of a work notice (OA 消息).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OaCard {
+    pub url: String,
+    /// Opened on a computer in place of `url`.
+    pub pc_url: String,
+    /// `AARRGGBB` of the head; its text is replaced by the app's name.
+    pub head_colour: String,
+    pub title: String,
+    /// Keys and values; six are shown.
+    pub form: Vec<(String, String)>,
+    /// A big number with its unit.
+    pub rich: Option<(String, String)>,
+    pub content: String,
+    pub image: String,
+    pub file_count: String,
+    pub author: String,
 }
 
 /// How an action card shows its buttons.
@@ -146,6 +168,11 @@ impl Content {
                 .chain(buttons.iter().map(|button| button.title.as_str()))
                 .collect(),
             Self::FeedCard { links } => links.iter().map(|link| link.title.as_str()).collect(),
+            Self::Oa(card) => [&card.title, &card.content, &card.author]
+                .into_iter()
+                .chain(card.form.iter().flat_map(|(key, value)| [key, value]))
+                .map(String::as_str)
+                .collect(),
             Self::File { name, .. } => vec![name],
             Self::System { text } => vec![text],
             Self::Image { .. } | Self::Audio { .. } | Self::Video { .. } => Vec::new(),
@@ -162,6 +189,7 @@ impl Content {
                 .chain([text.as_str()])
                 .collect(),
             Self::FeedCard { links } => links.iter().map(|link| link.url.as_str()).collect(),
+            Self::Oa(card) => vec![&card.url, &card.pc_url],
             Self::Text { text } | Self::Markdown { text, .. } => vec![text],
             Self::Image { .. }
             | Self::File { .. }
@@ -193,6 +221,8 @@ impl Content {
             Self::FeedCard { links } => links
                 .first()
                 .map_or_else(String::new, |link| link.title.clone()),
+            Self::Oa(card) if card.title.is_empty() => card.content.clone(),
+            Self::Oa(card) => card.title.clone(),
             Self::Image { .. } => "[图片]".into(),
             Self::File { name, .. } => format!("[文件] {name}"),
             Self::Audio { .. } => "[语音]".into(),

@@ -54,11 +54,16 @@ pub(crate) fn openable(address: &str) -> Option<Url> {
     matches!(target.scheme(), "http" | "https").then_some(target)
 }
 
-/// The address of a picture that a browser may load; a `media_id` or anything else gives none.
-pub(crate) fn picture(address: &str) -> Option<Url> {
-    Url::parse(address.trim())
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"))
+/// The address of a picture that a browser may load: a web address, or where the sandbox keeps an uploaded file; anything
+/// else gives none.
+pub(crate) fn picture(address: &str) -> Option<String> {
+    let address = address.trim();
+    if address.starts_with('@') {
+        let id: String = url::form_urlencoded::byte_serialize(address.as_bytes()).collect();
+        return Some(format!("/sandbox/media/{id}"));
+    }
+    let url = Url::parse(address).ok()?;
+    matches!(url.scheme(), "http" | "https").then(|| url.into())
 }
 
 #[cfg(test)]

@@ -8,13 +8,18 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 
+use crate::announcements::Announcements;
 use crate::call_log::CallLog;
+use crate::dings::Dings;
 use crate::journal::{Entry, Journal};
 use crate::mail::Mail;
+use crate::media::MediaFiles;
 use crate::message::Message;
 use crate::meters::Meter;
 use crate::organisation::{App, Group, Organisation, Person, Robot};
 use crate::rules::Rules;
+use crate::todos::Todos;
+use crate::work_notices::WorkNotices;
 
 /// How many mails are kept, and how many bytes of them: more than any trial looks at, less than memory holds.
 const MAILS_KEPT: usize = 2_000;
@@ -55,6 +60,11 @@ pub(crate) struct World {
     pub(crate) addresses_calling: HashMap<IpAddr, Pace>,
     pub(crate) bot_sessions: crate::push::BotSessions,
     pub(crate) directory: crate::directory::Directory,
+    pub(crate) work_notices: WorkNotices,
+    pub(crate) todos: Todos,
+    pub(crate) announcements: Announcements,
+    pub(crate) dings: Dings,
+    pub(crate) media: MediaFiles,
     pub(crate) auth_codes: crate::auth_codes::AuthCodes,
     journal: Journal,
 }
@@ -123,6 +133,11 @@ impl World {
             addresses_calling: HashMap::new(),
             bot_sessions: crate::push::BotSessions::default(),
             directory: crate::directory::Directory::default(),
+            work_notices: WorkNotices::default(),
+            todos: Todos::default(),
+            announcements: Announcements::default(),
+            dings: Dings::default(),
+            media: MediaFiles::default(),
             auth_codes: crate::auth_codes::AuthCodes::default(),
             journal: Journal::none(),
         }
@@ -153,6 +168,18 @@ impl World {
                 }
             }
             Entry::Message(message) => self.add(message),
+            Entry::WorkNotice(task) => self.work_notices.put(task),
+            Entry::Todo(todo) => self.todos.put(todo),
+            Entry::TodoDeleted { id } => self.todos.remove(id),
+            Entry::Announcement(announcement) => self.announcements.put(announcement),
+            Entry::AnnouncementDeleted { id } => self.announcements.remove(&id),
+            Entry::AnnouncementRead { id, userid, at_ms } => {
+                self.announcements.mark_read(id, userid, at_ms);
+            }
+            Entry::GroupAnnouncement(announcement) => self.announcements.put_of_group(announcement),
+            Entry::GroupAnnouncementDeleted { id } => self.announcements.remove_of_group(&id),
+            Entry::Ding(ding) => self.dings.put(ding),
+            Entry::Media(file) => self.media.add(file),
             Entry::Read {
                 conversation,
                 userid,
@@ -312,7 +339,31 @@ impl World {
             exhausted_ms: meter.exhausted_ms,
             webhooks_exhausted_ms: meter.webhooks_exhausted_ms,
         }));
+        entries.extend(self.entries_of_notices());
         entries
+    }
+
+    /// What apps have put before people: notices, to-dos, announcements, DINGs, files.
+    fn entries_of_notices(&self) -> impl Iterator<Item = Entry> {
+        let notices = self.work_notices.tasks().cloned().map(Entry::WorkNotice);
+        let todos = self.todos.iter().cloned().map(Entry::Todo);
+        let mut announcements = self.announcements.newest_first();
+        announcements.reverse();
+        let announcements = announcements.into_iter().cloned().map(Entry::Announcement);
+        let reads = self.announcements.reads();
+        let reads = reads.map(|(id, userid, at_ms)| Entry::AnnouncementRead {
+            id: id.clone(),
+            userid: userid.clone(),
+            at_ms,
+        });
+        let of_groups = self.announcements.all_of_groups().cloned();
+        notices
+            .chain(todos)
+            .chain(announcements)
+            .chain(reads)
+            .chain(of_groups.map(Entry::GroupAnnouncement))
+            .chain(self.dings.iter().cloned().map(Entry::Ding))
+            .chain(self.media.iter().cloned().map(Entry::Media))
     }
 
     fn add(&mut self, message: Message) {

@@ -160,7 +160,7 @@ pub(super) fn top_ten(shared: &Shared, call: &Call) -> Result<Value, LegacyRefus
         }
         let rows = asked.world.announcements.newest_first();
         let rows = rows.into_iter().filter(|row| {
-            let receivers = asked.world.receivers_of(row);
+            let receivers = asked.world.readership_of(row);
             receivers.iter().any(|person| person.userid == userid)
         });
         let rows = rows.take(10).map(|row| {
@@ -181,7 +181,7 @@ pub(super) fn get(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> 
     let mut world = shared.world();
     modern_caller(&mut world, call, shared.clock.now_ms())?;
     let row = readable(&world, call)?;
-    let receivers = world.receivers_of(row);
+    let receivers = world.readership_of(row);
     let is_read = |userid: &str| world.announcements.read_at(&row.id, userid).is_some();
     let read = receivers.iter().filter(|one| is_read(&one.userid)).count();
     let corp_id = &world.organisation.corp_id;
@@ -236,7 +236,7 @@ pub(super) fn readers(shared: &Shared, call: &Call) -> Result<Value, ModernRefus
         .query("nextToken")
         .and_then(|token| token.parse().ok())
         .unwrap_or(0);
-    let receivers = world.receivers_of(row);
+    let receivers = world.readership_of(row);
     let users = receivers.iter().skip(from).take(count).map(|person| {
         let read_ms = world.announcements.read_at(&row.id, &person.userid);
         let mut user =
@@ -396,7 +396,7 @@ fn tell(asked: &mut Asked<'_>, row: &Announcement) {
 }
 
 fn show(asked: &mut Asked<'_>, row: &Announcement) {
-    let receivers = asked.world.receivers_of(row);
+    let receivers = asked.world.readership_of(row);
     let userids: Vec<_> = receivers
         .iter()
         .filter(|person| person.active)

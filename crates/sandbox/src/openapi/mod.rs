@@ -3,19 +3,27 @@
 //! `/v1.0/…` are of api.dingtalk.com, the others of oapi.dingtalk.com. Source of shapes and codes: the official
 //! documentation and SDKs; a code that neither names is said so beside it.
 
+mod announcements;
 mod contacts;
 mod contacts_departments;
 mod contacts_leavers;
 mod contacts_people;
 mod contacts_roles;
+mod ding;
 mod gateway;
+mod group_announcements;
 mod group_messages;
 mod groups;
+mod legacy;
 mod login;
 mod login_app;
+mod media;
+mod notice_body;
 mod personal_messages;
 mod scene_groups;
+mod todos;
 mod tokens;
+mod work_notices;
 
 use std::sync::Arc;
 
@@ -23,7 +31,8 @@ use axum::Router;
 use axum::routing::{get, post};
 use serde_json::Value;
 
-use crate::call::{Call, ModernRefusal, legacy, modern, modern_get};
+pub(crate) use self::media::show as show_media;
+use crate::call::{Call, ModernRefusal, legacy, modern, modern_delete, modern_get, modern_put};
 use crate::message::{Button, Content, Layout};
 use crate::rules::{Moderation, Unsuitable};
 use crate::shared::Shared;
@@ -34,6 +43,16 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/robot/sendBySession", legacy(crate::push::reply_by_session))
         .route("/v1.0/gateway/connections/open", post(gateway::open))
         .merge(crate::push::routes())
+        .merge(work_notice_routes())
+        .merge(todo_routes())
+        .merge(announcement_routes())
+        .route("/media/upload", post(media::upload))
+        .route("/v1.0/robot/ding/send", modern(ding::send))
+        .route("/v1.0/robot/ding/recall", modern(ding::recall))
+        .route(
+            "/v1.0/robot/ding/readStatuses/query",
+            modern(ding::read_statuses),
+        )
         .route("/gettoken", legacy(tokens::legacy_token))
         .merge(contacts::routes())
         .merge(groups::routes())
@@ -74,6 +93,67 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
             modern(group_messages::robots),
         )
         .method_not_allowed_fallback(crate::call::unknown)
+}
+
+fn work_notice_routes() -> Router<Arc<Shared>> {
+    let at = |name: &str| format!("/topapi/message/corpconversation/{name}");
+    Router::new()
+        .route(&at("asyncsend_v2"), legacy(work_notices::send))
+        .route(&at("getsendprogress"), legacy(work_notices::progress))
+        .route(&at("getsendresult"), legacy(work_notices::result))
+        .route(&at("recall"), legacy(work_notices::recall))
+        .route(
+            &at("status_bar/update"),
+            legacy(work_notices::update_status),
+        )
+}
+
+fn todo_routes() -> Router<Arc<Shared>> {
+    let at = |rest: &str| format!("/v1.0/todo/users/{{unionId}}/{rest}");
+    Router::new()
+        .route(&at("tasks"), modern(todos::create))
+        .route(
+            &at("tasks/{taskId}"),
+            modern_get(todos::get)
+                .merge(modern_put(todos::update))
+                .merge(modern_delete(todos::delete)),
+        )
+        .route(
+            &at("tasks/{taskId}/executorStatus"),
+            modern_put(todos::executor_status),
+        )
+        .route(
+            &at("tasks/sources/{sourceId}"),
+            modern_get(todos::by_source),
+        )
+        .route(&at("org/tasks/query"), modern(todos::query))
+}
+
+fn announcement_routes() -> Router<Arc<Shared>> {
+    let old = |name: &str| format!("/topapi/blackboard/{name}");
+    let of_group = |name: &str| format!("/v1.0/groupBlackboard/blackboards{name}");
+    Router::new()
+        .route(&old("create"), legacy(announcements::create))
+        .route(&old("update"), legacy(announcements::update))
+        .route(&old("delete"), legacy(announcements::delete))
+        .route(&old("listids"), legacy(announcements::list_ids))
+        .route(&old("category/list"), legacy(announcements::categories))
+        .route(&old("listtopten"), legacy(announcements::top_ten))
+        .route(
+            "/v1.0/blackboard/get_blackboard",
+            modern_get(announcements::get),
+        )
+        .route(
+            "/v1.0/blackboard/readers",
+            modern_get(announcements::readers),
+        )
+        .route(&of_group(""), modern(group_announcements::create))
+        .route(&of_group("/create"), modern(group_announcements::create))
+        .route(&of_group("/edit"), modern(group_announcements::edit))
+        .route(&of_group("/delete"), modern(group_announcements::delete))
+        .route(&of_group("/remove"), modern(group_announcements::delete))
+        .route(&of_group("/get"), modern(group_announcements::get))
+        .route(&of_group("/list"), modern(group_announcements::list))
 }
 
 /// The page of login.dingtalk.com; it is no API, so faults do not strike it.
