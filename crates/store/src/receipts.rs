@@ -36,6 +36,8 @@ const TO_CARRY: &str = "SELECT r.no, r.id, r.notice_no, r.person_no, r.version_n
      AND NOT EXISTS (SELECT 1 FROM receipts c WHERE c.person_no = r.person_no AND c.notice_no = ?2 AND c.kind = 'carried') \
      AND NOT EXISTS (SELECT 1 FROM receipts l WHERE l.person_no = r.person_no AND l.notice_no = ?1 AND l.no > r.no \
      AND l.kind IN ('acknowledged', 'carried')) ORDER BY r.no LIMIT ?4";
+const READ_REPORTED: &str = "SELECT person_no FROM receipts WHERE person_no {in_ids ?2} AND notice_no = ?1 \
+     AND kind = 'read_reported' AND detail = ?3";
 const COLUMNS: [&str; 11] = [
     "id",
     "notice_no",
@@ -217,4 +219,18 @@ fn carried_id(old: ReceiptId, notice_no: i64) -> ReceiptId {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(digest.finalize().get(..16).expect("a SHA-256 has 32 bytes"));
     ReceiptId(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+}
+
+/// Those of these people of whom a channel has reported, with exactly this detail, that they read the message.
+pub fn read_reported(
+    tx: &mut Tx<'_>,
+    notice_no: i64,
+    person_nos: &[i64],
+    detail: &str,
+) -> Result<std::collections::HashSet<i64>, StoreError> {
+    let people = crate::domain_values::json(&person_nos);
+    let rows = tx.read(READ_REPORTED, p![notice_no, people, detail], |row| {
+        row.get(0)
+    })?;
+    Ok(rows.into_iter().collect())
 }

@@ -14,7 +14,7 @@ use super::{
     ActionError,
     confirm_reading::{self, Confirmation, Confirmed},
 };
-use crate::{app::App, refusal::Refusal};
+use crate::app::App;
 
 /// Somebody pressed the confirming button of a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub enum Said {
     },
     /// A confirmation is not taken any more; a code of `errors`.
     Refused {
-        code: &'static str,
+        code: String,
     },
     /// The person is not in the directory here.
     Stranger,
@@ -218,7 +218,7 @@ async fn confirm(
         .await?;
     let Some((text_hash, consent_hash, opened)) = shown else {
         return Ok(Said::Refused {
-            code: "notice_unknown",
+            code: "notice_unknown".to_owned(),
         });
     };
     detail["text_opened_before"] = opened.into();
@@ -245,15 +245,9 @@ async fn confirm(
             Ok(Said::Confirmed { title, at, left })
         }
         Ok(Confirmed::Already { at }) => Ok(Said::Already { title, at }),
-        Err(ActionError::Refused(refusal)) => Ok(Said::Refused {
-            code: code_of(&refusal),
-        }),
+        Err(ActionError::Refused(refusal)) => Ok(Said::Refused { code: refusal.code }),
         Err(error) => Err(error),
     }
-}
-
-fn code_of(refusal: &Refusal) -> &'static str {
-    refusal.code
 }
 
 fn language_of(app: &App, person: &people::Person) -> Language {

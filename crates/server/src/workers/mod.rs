@@ -5,8 +5,10 @@
 //! at once when [`App::wake`] is called. Invariant: what a tick does is decided by rows, so a crash, a second node
 //! or a clock jump needs no code of its own. Weakness: a tick that fails is tried again at its next interval only.
 
+pub mod collect_reads;
 pub mod dispatch;
 pub mod expand;
+pub mod follow_up;
 pub mod housekeep;
 pub mod remind;
 pub mod watch_sources;
@@ -55,6 +57,16 @@ const WORKERS: &[Worker] = &[
         name: "dispatch",
         interval: Duration::from_secs(2),
         tick: |app| Box::pin(dispatch::tick(app)),
+    },
+    Worker {
+        name: "follow_up",
+        interval: Duration::from_secs(5),
+        tick: |app| Box::pin(follow_up::tick(app)),
+    },
+    Worker {
+        name: "collect_reads",
+        interval: Duration::from_secs(60),
+        tick: |app| Box::pin(collect_reads::tick(app)),
     },
     Worker {
         name: "watch_sources",
