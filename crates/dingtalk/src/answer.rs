@@ -118,8 +118,7 @@ impl Answer {
     }
 
     fn odd(&self, envelope: Option<&OapiEnvelope>, known: &[&str]) -> Error {
-        let banned =
-            envelope.filter(|envelope| envelope.is_ban());
+        let banned = envelope.filter(|envelope| envelope.is_ban());
         let oddity = match self.status {
             300..=399 => Oddity::Redirect,
             429 => Oddity::TooManyRequests,
@@ -154,8 +153,7 @@ impl OapiEnvelope {
     /// ordinary answers.
     fn is_ban(&self) -> bool {
         let status = self.status.as_ref();
-        self.punish.is_some()
-            || status.is_some_and(|status| *status == 1111 || *status == "1111")
+        self.punish.is_some() || status.is_some_and(|status| *status == 1111 || *status == "1111")
     }
 }
 

@@ -96,7 +96,8 @@ impl Api {
 
 /// The page where an administrator grants `scope` to the app with one click.
 pub fn apply_link(client_id: &str, scope: &str) -> String {
-    let part = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let part =
+        |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!(
         "https://open-dev.dingtalk.com/appscope/apply?content={}%23{}",
         part(client_id),

@@ -144,7 +144,11 @@ impl App {
             Host::Api => {
                 let url = self.url(&self.endpoints.api, call, None);
                 let body = call.body.clone();
-                match self.http.send(call.api.method, url, body, Some(known)).await {
+                match self
+                    .http
+                    .send(call.api.method, url, body, Some(known))
+                    .await
+                {
                     Ok(answer) => answer.api(&[known]),
                     Err(error) => Err(error),
                 }

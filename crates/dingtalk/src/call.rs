@@ -52,7 +52,8 @@ impl<'a> Call<'a> {
     #[must_use]
     pub fn at(mut self, name: &'static str, value: &str) -> Self {
         if matches!(value, "" | "." | "..") {
-            self.problem.get_or_insert(MessageProblem::Empty { what: name });
+            self.problem
+                .get_or_insert(MessageProblem::Empty { what: name });
         }
         self.path = self.path.replace(&format!("{{{name}}}"), &segment(value));
         self

@@ -213,7 +213,10 @@ impl Error {
                         && refusal.code.contains("LimitFor"))
             }
             Self::Answer(answer) => {
-                matches!(answer.oddity, Oddity::TooManyRequests | Oddity::Banned { .. })
+                matches!(
+                    answer.oddity,
+                    Oddity::TooManyRequests | Oddity::Banned { .. }
+                )
             }
             Self::Message(_) | Self::Transport(_) | Self::Client { .. } => false,
         }

@@ -196,13 +196,12 @@ fn media_form(
     bytes: Bytes,
 ) -> Result<reqwest::multipart::Form, Error> {
     let length = bytes.len() as u64;
-    let part =
-        reqwest::multipart::Part::stream_with_length(reqwest::Body::from(bytes), length)
-            .file_name(file_name)
-            .mime_str(content_type)
-            .map_err(|_| MessageProblem::Malformed {
-                what: "the content type",
-            })?;
+    let part = reqwest::multipart::Part::stream_with_length(reqwest::Body::from(bytes), length)
+        .file_name(file_name)
+        .mime_str(content_type)
+        .map_err(|_| MessageProblem::Malformed {
+            what: "the content type",
+        })?;
     Ok(reqwest::multipart::Form::new()
         .percent_encode_noop()
         .part("media", part))

@@ -242,7 +242,9 @@ impl<'de> de::Deserializer<'de> for Lenient {
                     .find(|variant| folded(variant) == folded(&text))
             })
             .map_or(text.as_str(), |variant| *variant);
-        visitor.visit_enum(IntoDeserializer::<Unfit>::into_deserializer(known.to_owned()))
+        visitor.visit_enum(IntoDeserializer::<Unfit>::into_deserializer(
+            known.to_owned(),
+        ))
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unfit> {
@@ -359,7 +361,11 @@ mod tests {
             r#"{"UserId":"7","Read":1,"ReadTimestamp":1.7E12,"DEPTIDS":"[1,-1]","State":"Read","more":{}}"#,
             r#"{"userId":"7","userid":"other","read":"True","readTimestamp":1700000000000,"deptIds":[1,"-1"],"state":"READ"}"#,
         ] {
-            assert_eq!(from_slice::<Person>(text.as_bytes()).unwrap(), expected, "{text}");
+            assert_eq!(
+                from_slice::<Person>(text.as_bytes()).unwrap(),
+                expected,
+                "{text}"
+            );
         }
     }
 

@@ -11,21 +11,34 @@
 //! reports; an error code nobody has seen yet counts as worth a retry.
 
 mod answer;
+pub mod api;
 mod app;
+mod call;
+pub mod calls;
+pub mod callback;
 mod encode;
 mod error;
 mod http;
+pub mod lenient;
 mod message;
 mod oauth;
+mod observe;
+pub mod pace;
+mod reason;
 mod redact;
 mod robot;
 mod sign;
+pub mod stream;
 mod token;
 mod verdict;
 mod webhook;
 mod wire;
 
+pub use api::{Api, Host, Method, apply_link};
 pub use app::{App, AppConfig};
+pub use call::{Call, Reply};
+pub use calls::app_message::AppMessage;
+pub use calls::robot_people::AppRobot;
 pub use encode::{BODY_LIMIT_BYTES, Encoded, encode};
 pub use error::{
     ApiRefusal, Error, MessageProblem, OapiRefusal, OddAnswer, Oddity, Transport, TransportPhase,
@@ -33,6 +46,9 @@ pub use error::{
 pub use http::{Endpoints, Http, Timeouts};
 pub use message::{At, Button, Buttons, FeedLink, MENTIONS_LIMIT, Orientation, RobotMessage};
 pub use oauth::{LoginError, Member, Visitor};
+pub use observe::{CallObserver, CallReport};
+pub use pace::Pacer;
+pub use reason::Reason;
 pub use redact::redact;
 pub use robot::{Accepted, Robot, RobotConfig, SendOptions};
 pub use sign::Signer;

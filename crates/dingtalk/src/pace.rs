@@ -156,7 +156,10 @@ mod tests {
     #[test]
     fn the_first_ten_minutes_of_an_hour_are_avoided() {
         assert_eq!(off_the_full_hour(0, 7), QUIET_MINUTES_MS + 7);
-        assert_eq!(off_the_full_hour(HOUR_MS + 1, 0), HOUR_MS + QUIET_MINUTES_MS);
+        assert_eq!(
+            off_the_full_hour(HOUR_MS + 1, 0),
+            HOUR_MS + QUIET_MINUTES_MS
+        );
         assert_eq!(off_the_full_hour(HOUR_MS / 2, 7), HOUR_MS / 2);
         assert_eq!(off_the_full_hour(-1, 7), -1);
     }

@@ -189,7 +189,10 @@ mod tests {
     #[test]
     fn a_repeated_to_do_names_the_first() {
         assert_eq!(
-            of_api("todo.taskcreate.paramerror", "task exist, taskId:1a2b3c4d5e6f7a8b"),
+            of_api(
+                "todo.taskcreate.paramerror",
+                "task exist, taskId:1a2b3c4d5e6f7a8b"
+            ),
             Some(Reason::AlreadyExists {
                 id: Some("1a2b3c4d5e6f7a8b".into())
             })

@@ -137,13 +137,12 @@ fn of_answer(answer: &OddAnswer, maybe_delivered: bool) -> Verdict {
         Oddity::Unreadable if answer.status == 404 => {
             Verdict::Misconfigured(Misconfiguration::EndpointWrong)
         }
-        Oddity::ServerError
-        | Oddity::Unreadable
-        | Oddity::StorageRefused
-        | Oddity::TooLarge => Verdict::Retry {
-            after: answer.retry_after,
-            maybe_delivered,
-        },
+        Oddity::ServerError | Oddity::Unreadable | Oddity::StorageRefused | Oddity::TooLarge => {
+            Verdict::Retry {
+                after: answer.retry_after,
+                maybe_delivered,
+            }
+        }
     }
 }
 
@@ -170,7 +169,9 @@ fn of_oapi(refusal: &OapiRefusal, maybe_delivered: bool) -> Verdict {
         400_013 | 400_106 => Verdict::TargetGone,
         1 | 40_004 | 40_005 | 40_007 | 40_035 | 41_052 | 43_004 | 400_002 | 400_105 | 400_402
         | 400_403 | 665_036 | 1_430_000 => Verdict::ContentRefused(Fault::Malformed),
-        1002 | 40_006 | 101_002 | 460_101 | 41_101 | 665_033 => Verdict::ContentRefused(Fault::TooLong),
+        1002 | 40_006 | 101_002 | 460_101 | 41_101 | 665_033 => {
+            Verdict::ContentRefused(Fault::TooLong)
+        }
         430_101..=430_104 | 1_430_002 | 40_048 => Verdict::ContentRefused(Fault::Unsafe),
         143_106 => Verdict::ContentRefused(Fault::Duplicate),
         143_105 | 1_430_004 => Verdict::RecipientLimited,
@@ -277,7 +278,9 @@ fn of_api(refusal: &ApiRefusal, maybe_delivered: bool) -> Verdict {
             Verdict::Misconfigured(Setup::OutsideScope)
         }
         "staffid.notexisted" | "miss.staffid" | "param.useridnotexist" => Verdict::RecipientUnknown,
-        "group.disbanded" | "conversation.org.notmatch" | "resource.not.found"
+        "group.disbanded"
+        | "conversation.org.notmatch"
+        | "resource.not.found"
         | "param.cardnotexist" => Verdict::TargetGone,
         "only.groupadmin.canatall" => Verdict::ContentRefused(Fault::CannotMention),
         "too.many.people"

@@ -199,7 +199,10 @@ fn card(title: &str, text: &str, buttons: &[Button], orientation: Orientation) -
         Orientation::Vertical => ("actionTitle", "actionURL"),
     };
     for (index, button) in buttons.iter().enumerate() {
-        fields.insert(format!("{titles}{}", index + 1), button.title.clone().into());
+        fields.insert(
+            format!("{titles}{}", index + 1),
+            button.title.clone().into(),
+        );
         fields.insert(format!("{urls}{}", index + 1), button.url.clone().into());
     }
     Value::Object(fields)

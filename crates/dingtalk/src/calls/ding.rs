@@ -20,12 +20,10 @@ pub const IN_APP_RECEIVERS: usize = 200;
 /// Receivers of one DING by SMS or phone.
 pub const SMS_OR_PHONE_RECEIVERS: usize = 20;
 
-pub const SEND: Api =
-    Api::post("ding_send", "/v1.0/robot/ding/send").scope("Premium.Ding.Write");
+pub const SEND: Api = Api::post("ding_send", "/v1.0/robot/ding/send").scope("Premium.Ding.Write");
 pub const RECALL: Api =
     Api::post("ding_recall", "/v1.0/robot/ding/recall").scope("Premium.Ding.Write");
-pub const READS: Api =
-    Api::post("ding_reads", "/v1.0/robot/ding/readStatuses/query").sdk_only();
+pub const READS: Api = Api::post("ding_reads", "/v1.0/robot/ding/readStatuses/query").sdk_only();
 pub const APIS: &[Api] = &[SEND, RECALL, READS];
 
 /// How a DING insists.
@@ -89,8 +87,8 @@ impl AppRobot<'_> {
     }
 
     pub async fn recall_ding(&self, open_ding_id: &str, now_ms: i64) -> Result<(), Error> {
-        let call = Call::of(&RECALL)
-            .json(&json!({ "robotCode": self.code, "openDingId": open_ding_id }));
+        let call =
+            Call::of(&RECALL).json(&json!({ "robotCode": self.code, "openDingId": open_ding_id }));
         self.app.done(call, now_ms).await
     }
 
@@ -100,8 +98,8 @@ impl AppRobot<'_> {
         open_ding_id: &str,
         now_ms: i64,
     ) -> Result<Vec<DingRead>, Error> {
-        let call = Call::of(&READS)
-            .json(&json!({ "robotCode": self.code, "openDingId": open_ding_id }));
+        let call =
+            Call::of(&READS).json(&json!({ "robotCode": self.code, "openDingId": open_ding_id }));
         let reads: Reads = self.app.result(call, now_ms).await?;
         Ok(reads.robot_ding_read_info_list)
     }

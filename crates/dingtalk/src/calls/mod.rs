@@ -29,7 +29,7 @@ use serde_json::Value;
 use crate::api::Api;
 use crate::app::App;
 use crate::call::{Call, Reply};
-use crate::error::{ApiRefusal, Error};
+use crate::error::{ApiRefusal, Error, OddAnswer, Oddity};
 
 /// Every interface this crate has a method for: for a table of permissions or of what a plan costs.
 pub const ALL: &[&[Api]] = &[
@@ -53,7 +53,7 @@ pub const ALL: &[&[Api]] = &[
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "T: DeserializeOwned"))]
 struct Wrapped<T> {
-    result: T,
+    result: Option<T>,
 }
 
 #[derive(Default, Deserialize)]
@@ -83,7 +83,25 @@ impl App {
         call: Call<'_>,
         now_ms: i64,
     ) -> Result<T, Error> {
-        Ok(self.read::<Wrapped<T>>(call, now_ms).await?.result)
+        let reply = self.call(call, now_ms).await?;
+        reply.read::<Wrapped<T>>()?.result.ok_or_else(|| {
+            Error::Answer(OddAnswer {
+                status: 200,
+                oddity: Oddity::Unreadable,
+                retry_after: None,
+                excerpt: "the answer has no result".to_owned(),
+            })
+        })
+    }
+
+    /// The body's `result`, or nothing where there is none.
+    pub(crate) async fn list<T: DeserializeOwned + Default>(
+        &self,
+        call: Call<'_>,
+        now_ms: i64,
+    ) -> Result<T, Error> {
+        let wrapped = self.read::<Wrapped<T>>(call, now_ms).await?;
+        Ok(wrapped.result.unwrap_or_default())
     }
 
     /// Nothing but success, if the body does not deny it.
@@ -109,7 +127,10 @@ pub(crate) fn undenied(reply: &Reply) -> Result<(), Error> {
     Err(Error::Api(ApiRefusal {
         status: 200,
         code: "success.false".to_owned(),
-        message: crate::redact(words.unwrap_or("the answer says that it did not succeed"), &[]),
+        message: crate::redact(
+            words.unwrap_or("the answer says that it did not succeed"),
+            &[],
+        ),
         request_id: done.request_id,
         required_scopes: Vec::new(),
         apply_url: None,

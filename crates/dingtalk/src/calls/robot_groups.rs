@@ -18,15 +18,18 @@ use crate::error::Error;
 /// Readers of one page.
 pub const READERS_PER_PAGE: usize = 200;
 
-pub const SEND: Api = Api::post("robot_group_send", "/v1.0/robot/groupMessages/send")
-    .scope("qyapi_robot_sendmsg");
-pub const QUERY: Api = Api::post("robot_group_reads", "/v1.0/robot/groupMessages/query")
-    .scope("qyapi_robot_sendmsg");
+pub const SEND: Api =
+    Api::post("robot_group_send", "/v1.0/robot/groupMessages/send").scope("qyapi_robot_sendmsg");
+pub const QUERY: Api =
+    Api::post("robot_group_reads", "/v1.0/robot/groupMessages/query").scope("qyapi_robot_sendmsg");
 pub const RECALL: Api = Api::post("robot_group_recall", "/v1.0/robot/groupMessages/recall")
     .scope("qyapi_robot_sendmsg");
 pub const ROBOTS: Api = Api::post("group_robots", "/v1.0/robot/groups/robots/query");
-pub const INSTALLED: Api =
-    Api::post("robot_installed_groups", "/v1.0/robot/installed/groups/query").sdk_only();
+pub const INSTALLED: Api = Api::post(
+    "robot_installed_groups",
+    "/v1.0/robot/installed/groups/query",
+)
+.sdk_only();
 pub const ADD: Api = Api::post("robot_add_to_group", "/v1.0/robot/groups/orgRobots/add").sdk_only();
 pub const APIS: &[Api] = &[SEND, QUERY, RECALL, ROBOTS, INSTALLED, ADD];
 
@@ -145,7 +148,9 @@ impl AppRobot<'_> {
         if let Some(token) = next_token {
             body["nextToken"] = token.into();
         }
-        self.app.read(Call::of(&INSTALLED).json(&body), now_ms).await
+        self.app
+            .read(Call::of(&INSTALLED).json(&body), now_ms)
+            .await
     }
 
     /// Adds this robot to a group. SDK only.

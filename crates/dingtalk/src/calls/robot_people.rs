@@ -27,8 +27,9 @@ pub const BATCH_SEND: Api = Api::post("robot_people_send", "/v1.0/robot/oToMessa
 pub const READ_STATUS: Api = Api::get("robot_people_reads", "/v1.0/robot/oToMessages/readStatus")
     .scope("qyapi_robot_sendmsg");
 /// Lower-case `oto` here only.
-pub const BATCH_RECALL: Api = Api::post("robot_people_recall", "/v1.0/robot/otoMessages/batchRecall")
-    .scope("qyapi_robot_sendmsg");
+pub const BATCH_RECALL: Api =
+    Api::post("robot_people_recall", "/v1.0/robot/otoMessages/batchRecall")
+        .scope("qyapi_robot_sendmsg");
 pub const APIS: &[Api] = &[BATCH_SEND, READ_STATUS, BATCH_RECALL];
 
 /// The app's robot. For an internal app `robotCode` is the client id unless the console says other.
