@@ -38,10 +38,12 @@ macro_rules! catalogue {
     }};
 }
 
-static CHINESE: LazyLock<Catalogue> =
-    LazyLock::new(|| catalogue!("zh-CN": "common", "console", "my", "messages", "errors", "cli"));
-static ENGLISH: LazyLock<Catalogue> =
-    LazyLock::new(|| catalogue!("en": "common", "console", "my", "messages", "errors", "cli"));
+static CHINESE: LazyLock<Catalogue> = LazyLock::new(
+    || catalogue!("zh-CN": "common", "console", "my", "messages", "chat", "errors", "cli"),
+);
+static ENGLISH: LazyLock<Catalogue> = LazyLock::new(
+    || catalogue!("en": "common", "console", "my", "messages", "chat", "errors", "cli"),
+);
 
 fn add_area(all: &mut Catalogue, area: &str, text: &str) {
     let table: toml::Table =
