@@ -60,6 +60,9 @@ pub(crate) fn draw(world: &World, message: &Message, reader: &str) -> String {
                 None => format!(r#"<div class="file">{inside}</div>"#),
             }
         }
+        Content::Card { out_track_id, .. } => {
+            crate::push::draw_card(world, out_track_id, reader)
+        }
         Content::System { text } => format!(r#"<div class="system">{}</div>"#, escape(text)),
         Content::Audio { duration_ms } => {
             format!(

@@ -84,6 +84,14 @@ pub(crate) enum Entry {
         token: String,
         expires_ms: i64,
     },
+    /// A card as it is from now on.
+    Card(Box<crate::push::Card>),
+    /// Clicks on an app's cards with this route key are posted there.
+    CardRoute {
+        client_id: String,
+        key: String,
+        route: crate::push::Route,
+    },
     /// An app may answer a person here for a while.
     RobotSession(crate::push::RobotSession),
     UserToken {

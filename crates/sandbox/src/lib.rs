@@ -74,7 +74,7 @@ pub use crate::organisation::{
     VisibleRange,
 };
 pub use crate::push::{
-    CardButton, CardField, CardTemplate, EventCallback, FailedPush, HalfDead, PushCounts, PushRules,
+    CardAnswer, CardButton, CardField, CardTemplate, Comparison, Condition, EventCallback, FailedPush, HalfDead, NotClickable, PushCounts, PushRules,
     PushSettings, StreamConnection, Subscription, Tap,
 };
 pub use crate::rules::{

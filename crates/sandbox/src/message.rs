@@ -91,6 +91,12 @@ pub enum Content {
     Video {
         duration_s: u64,
     },
+    /// An interactive card; what it shows stands in the card, which changes.
+    Card {
+        out_track_id: String,
+        /// For the conversation list.
+        summary: String,
+    },
     /// What happened in the conversation: 「张伟 邀请 李娜 加入群聊」.
     System {
         text: String,
@@ -175,6 +181,7 @@ impl Content {
                 .collect(),
             Self::File { name, .. } => vec![name],
             Self::System { text } => vec![text],
+            Self::Card { summary, .. } => vec![summary],
             Self::Image { .. } | Self::Audio { .. } | Self::Video { .. } => Vec::new(),
         }
     }
@@ -195,6 +202,7 @@ impl Content {
             | Self::File { .. }
             | Self::Audio { .. }
             | Self::Video { .. }
+            | Self::Card { .. }
             | Self::System { .. } => Vec::new(),
         }
     }
@@ -216,6 +224,7 @@ impl Content {
     pub fn preview(&self) -> String {
         let line = match self {
             Self::Text { text } | Self::System { text } => text.clone(),
+            Self::Card { summary, .. } => summary.clone(),
             Self::Link { title, .. } => format!("[链接] {title}"),
             Self::Markdown { title, .. } | Self::ActionCard { title, .. } => title.clone(),
             Self::FeedCard { links } => links

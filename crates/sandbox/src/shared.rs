@@ -41,6 +41,8 @@ pub(crate) enum Event {
         conversation: String,
         userid: String,
     },
+    /// A card with this `outTrackId` was made or changed.
+    Card(String),
     /// A mail with this id came in.
     Mail(u64),
     /// A group's robots or state, or the messages as a whole, changed.

@@ -59,6 +59,7 @@ pub(crate) struct World {
     /// Paces of the addresses that call.
     pub(crate) addresses_calling: HashMap<IpAddr, Pace>,
     pub(crate) bot_sessions: crate::push::BotSessions,
+    pub(crate) cards: crate::push::Cards,
     pub(crate) directory: crate::directory::Directory,
     pub(crate) work_notices: WorkNotices,
     pub(crate) todos: Todos,
@@ -132,6 +133,7 @@ impl World {
             recent: HashMap::new(),
             addresses_calling: HashMap::new(),
             bot_sessions: crate::push::BotSessions::default(),
+            cards: crate::push::Cards::default(),
             directory: crate::directory::Directory::default(),
             work_notices: WorkNotices::default(),
             todos: Todos::default(),
@@ -224,6 +226,7 @@ impl World {
                 self.by_query_key.clear();
                 self.by_msg_uuid.clear();
                 self.reads.clear();
+                self.cards.clear();
                 self.next_id = next_id;
             }
             Entry::AppToken {
@@ -235,6 +238,12 @@ impl World {
                     .insert(client_id, AppToken { token, expires_ms });
             }
             Entry::RobotSession(session) => self.bot_sessions.put(session),
+            Entry::Card(card) => self.cards.put(*card),
+            Entry::CardRoute {
+                client_id,
+                key,
+                route,
+            } => self.cards.put_route(client_id, key, route),
             Entry::UserToken {
                 userid,
                 client_id,
@@ -325,6 +334,7 @@ impl World {
                 }),
         );
         entries.extend(self.bot_sessions.entries(now_ms));
+        entries.extend(self.cards.entries());
         entries.extend(self.user_tokens.iter().map(|held| Entry::UserToken {
             userid: held.userid.clone(),
             client_id: held.client_id.clone(),

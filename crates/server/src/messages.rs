@@ -240,13 +240,13 @@ fn fact(t: Texts, key: &str, value: String) -> Fact {
     }
 }
 
-/// `11 月 30 日（周一）18:00` / `Mon 30 Nov, 18:00`; with the year when it is not this one.
 /// `14:05`
 fn clock_time(zone: &TimeZoneName, at: UnixMillis) -> String {
     let local = at.in_zone(zone.zone());
     format!("{:02}:{:02}", local.hour(), local.minute())
 }
 
+/// `11 月 30 日（周一）18:00` / `Mon 30 Nov, 18:00`; with the year when it is not this one.
 fn day_and_time(
     language: Language,
     zone: &TimeZoneName,

@@ -172,7 +172,9 @@ mod tests {
         let key = key_bytes(KEY).unwrap();
         for length in 0..70 {
             let encrypted = encrypt(&key, "o", &"a".repeat(length), [1; 16]);
-            let bytes = base64::engine::general_purpose::STANDARD.decode(encrypted).unwrap();
+            let bytes = base64::engine::general_purpose::STANDARD
+                .decode(encrypted)
+                .unwrap();
             assert_eq!(bytes.len() % 32, 0, "{length}");
         }
     }

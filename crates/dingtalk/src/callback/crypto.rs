@@ -34,7 +34,9 @@ pub enum CallbackKeyError {
     KeyLength { chars: usize },
     #[error("the 加密 aes_key is not made of letters and digits")]
     KeyCharacters,
-    #[error("the owner is empty; it is the app's Client ID (the corp id for addresses registered by the old interface)")]
+    #[error(
+        "the owner is empty; it is the app's Client ID (the corp id for addresses registered by the old interface)"
+    )]
     OwnerEmpty,
 }
 
@@ -53,11 +55,15 @@ pub struct CallbackQuery {
 pub enum CallbackError {
     #[error("the push has no `encrypt` field")]
     NotEncrypted,
-    #[error("the signature does not match; compare the 签名 token with the one in 开发者后台 > 事件订阅")]
+    #[error(
+        "the signature does not match; compare the 签名 token with the one in 开发者后台 > 事件订阅"
+    )]
     SignatureMismatch,
     #[error("the push was signed at another time than now; check this machine's clock")]
     Stale,
-    #[error("the push cannot be decrypted; compare the 加密 aes_key with the one in 开发者后台 > 事件订阅")]
+    #[error(
+        "the push cannot be decrypted; compare the 加密 aes_key with the one in 开发者后台 > 事件订阅"
+    )]
     Undecryptable,
     #[error("the push is meant for another app or organisation; compare the Client ID")]
     OtherOwner,
@@ -221,7 +227,8 @@ mod tests {
     const KEY: &str = "1234567890123456789012345678901234567890123";
     const OWNER: &str = "dingsnotzck6pm5veliw";
     const SIGNATURE: &str = "9a95a004dd16f5c307e849b994173f76aa26e5eb";
-    const ENCRYPT: &str = "YvkvaGe4hQxd3VxRmEty0dVlnCOAqwf56xwTRHDHoOURqhalbmBJQk5FNcRk42Gl5T0YQXZNwpwWSm1xAFJ5ZA==";
+    const ENCRYPT: &str =
+        "YvkvaGe4hQxd3VxRmEty0dVlnCOAqwf56xwTRHDHoOURqhalbmBJQk5FNcRk42Gl5T0YQXZNwpwWSm1xAFJ5ZA==";
     const NOW_MS: i64 = 1_614_767_836_000;
 
     fn crypto() -> CallbackCrypto {
@@ -235,7 +242,9 @@ mod tests {
     }
 
     fn body(encrypt: &str) -> Vec<u8> {
-        serde_json::json!({ "encrypt": encrypt }).to_string().into_bytes()
+        serde_json::json!({ "encrypt": encrypt })
+            .to_string()
+            .into_bytes()
     }
 
     #[test]
@@ -248,7 +257,9 @@ mod tests {
     fn the_published_vector_is_what_the_same_bytes_give() {
         use base64::Engine as _;
         // Its 16 random bytes are found by decrypting; sealing with them must give its text.
-        let bytes = base64::engine::general_purpose::STANDARD.decode(ENCRYPT).unwrap();
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(ENCRYPT)
+            .unwrap();
         let mut first: [u8; 16] = *bytes.first_chunk().unwrap();
         let key = cipher::key_bytes(KEY).unwrap();
         let mut mode = <cbc::Decryptor<aes::Aes256> as aes::cipher::KeyIvInit>::new(
@@ -283,17 +294,29 @@ mod tests {
             crypto.open(query, &body(ENCRYPT), now_ms)
         };
         let other_token = CallbackCrypto::new("654321", KEY, OWNER).unwrap();
-        assert_eq!(open(&other_token, &query(), NOW_MS), Err(CallbackError::SignatureMismatch));
+        assert_eq!(
+            open(&other_token, &query(), NOW_MS),
+            Err(CallbackError::SignatureMismatch)
+        );
         let empty = CallbackQuery::default();
-        assert_eq!(open(&crypto(), &empty, NOW_MS), Err(CallbackError::SignatureMismatch));
+        assert_eq!(
+            open(&crypto(), &empty, NOW_MS),
+            Err(CallbackError::SignatureMismatch)
+        );
         let late = NOW_MS + FRESH_MS + 1;
         assert_eq!(open(&crypto(), &query(), late), Err(CallbackError::Stale));
         let early = NOW_MS - FRESH_MS - 1;
         assert_eq!(open(&crypto(), &query(), early), Err(CallbackError::Stale));
         let other_owner = CallbackCrypto::new(TOKEN, KEY, "dingother").unwrap();
-        assert_eq!(open(&other_owner, &query(), NOW_MS), Err(CallbackError::OtherOwner));
+        assert_eq!(
+            open(&other_owner, &query(), NOW_MS),
+            Err(CallbackError::OtherOwner)
+        );
         let other_key = CallbackCrypto::new(TOKEN, &"a".repeat(43), OWNER).unwrap();
-        assert_eq!(open(&other_key, &query(), NOW_MS), Err(CallbackError::Undecryptable));
+        assert_eq!(
+            open(&other_key, &query(), NOW_MS),
+            Err(CallbackError::Undecryptable)
+        );
         assert_eq!(
             crypto().open(&query(), b"<html>", NOW_MS),
             Err(CallbackError::NotEncrypted)
@@ -304,7 +327,10 @@ mod tests {
     fn settings_that_cannot_work_say_why() {
         let new = |token, key, owner| CallbackCrypto::new(token, key, owner).unwrap_err();
         assert_eq!(new(" ", KEY, OWNER), CallbackKeyError::TokenEmpty);
-        assert_eq!(new(TOKEN, "abc", OWNER), CallbackKeyError::KeyLength { chars: 3 });
+        assert_eq!(
+            new(TOKEN, "abc", OWNER),
+            CallbackKeyError::KeyLength { chars: 3 }
+        );
         let odd = "!".repeat(43);
         assert_eq!(new(TOKEN, &odd, OWNER), CallbackKeyError::KeyCharacters);
         assert_eq!(new(TOKEN, KEY, ""), CallbackKeyError::OwnerEmpty);

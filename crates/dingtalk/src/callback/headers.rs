@@ -59,8 +59,8 @@ fn verify(expected: &str, timestamp: &str, given: &str, now_ms: i64) -> Result<(
 }
 
 fn hmac_base64(key: &str, parts: &[&str]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes())
-        .expect("HMAC takes a key of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length");
     for part in parts {
         mac.update(part.as_bytes());
     }
@@ -77,12 +77,19 @@ mod tests {
     fn a_robot_message_is_known_by_its_headers() {
         let secret = SecretString::from("this is a secret");
         let sign = "DJrE6qdyVGCQz9z5r2MDuNcNAhwYnuAkyj13cx169CA=";
-        let verify = |timestamp, sign, now_ms| verify_robot_headers(&secret, timestamp, sign, now_ms);
+        let verify =
+            |timestamp, sign, now_ms| verify_robot_headers(&secret, timestamp, sign, now_ms);
         assert_eq!(verify("1577262236757", sign, MS), Ok(()));
         assert_eq!(verify("1577262236757", sign, MS + FRESH_MS), Ok(()));
-        assert_eq!(verify("1577262236757", sign, MS + FRESH_MS + 1), Err(HeaderError::Stale));
+        assert_eq!(
+            verify("1577262236757", sign, MS + FRESH_MS + 1),
+            Err(HeaderError::Stale)
+        );
         for (timestamp, sign) in [("1577262236758", sign), ("1577262236757", ""), ("", sign)] {
-            assert_eq!(verify(timestamp, sign, MS), Err(HeaderError::SignatureMismatch));
+            assert_eq!(
+                verify(timestamp, sign, MS),
+                Err(HeaderError::SignatureMismatch)
+            );
         }
     }
 
@@ -90,9 +97,16 @@ mod tests {
     fn a_card_click_is_known_by_its_headers() {
         let secret = SecretString::from("example-secret");
         let sign = "9EQUhx+gSqHfgSF/OnOV2ifDC9m1VzjPj00L/WOZeew=";
-        let verify = |timestamp, sign, now_ms| verify_card_headers(&secret, timestamp, sign, now_ms);
+        let verify =
+            |timestamp, sign, now_ms| verify_card_headers(&secret, timestamp, sign, now_ms);
         assert_eq!(verify("1577262236757", sign, MS), Ok(()));
-        assert_eq!(verify("1577262236757", sign, MS - FRESH_MS - 1), Err(HeaderError::Stale));
-        assert_eq!(verify("1577262236757", "x", MS), Err(HeaderError::SignatureMismatch));
+        assert_eq!(
+            verify("1577262236757", sign, MS - FRESH_MS - 1),
+            Err(HeaderError::Stale)
+        );
+        assert_eq!(
+            verify("1577262236757", "x", MS),
+            Err(HeaderError::SignatureMismatch)
+        );
     }
 }

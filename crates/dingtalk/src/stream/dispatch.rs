@@ -157,7 +157,7 @@ impl Dispatch {
             () = sleep(self.options.handler_limit) => {
                 self.status.send_modify(|status| status.handlers_dropped += 1);
             }
-            _ = abort.wait_for(|&abort| abort) => {}
+            () = async { let _ = abort.wait_for(|&abort| abort).await; } => {}
         }
     }
 
@@ -175,19 +175,59 @@ impl Dispatch {
             self.options.callback_answer_within
         };
         let ack = match timeout(within, &mut answered).await {
-            Ok(ack) => ack.ok(),
+            Ok(Ok(ack)) => ack,
+            Ok(Err(_)) => return,
             Err(_) => {
                 answered.close();
-                // An answer may have come between the deadline and the closing.
-                answered.try_recv().ok().or_else(|| self.late(id, silence))
+                match answered.try_recv() {
+                    // It came between the deadline and the closing.
+                    Ok(ack) => ack,
+                    Err(_) => {
+                        self.status.send_modify(|status| status.answered_late += 1);
+                        return self.answer_silence(id, silence, &asker).await;
+                    }
+                }
             }
         };
-        let Some(ack) = ack else { return };
-        let is_late_and_open = self.is_in_work_after(id, &ack);
-        if !is_late_and_open {
-            self.seen.settle(id, &ack);
-        }
+        self.seen.settle(id, &ack);
         // A closed link: the push comes again and finds its answer noted.
         let _ = asker.acks.send(ack.render(&asker.message_id)).await;
     }
+
+    /// `LATER` leaves the push in work: if the handler succeeds after all, the repetition is
+    /// answered without handling it twice.
+    async fn answer_silence(&self, id: u64, silence: Option<Ack>, asker: &Asker) {
+        let Some(silence) = silence else { return };
+        if silence.is_final() {
+            self.seen.settle(id, &silence);
+        }
+        let _ = asker.acks.send(silence.render(&asker.message_id)).await;
+    }
+
+    fn silence(&self, kind: &FrameKind) -> Option<Ack> {
+        if *kind != FrameKind::Event {
+            return Some(Ack::response(&serde_json::Value::Null));
+        }
+        match self.options.silent_event {
+            SilentEvent::Later => Some(Ack::event_later()),
+            SilentEvent::Success => Some(Ack::event_success()),
+            SilentEvent::Unanswered => None,
+        }
+    }
+}
+
+/// The names under which a push may come again.
+fn keys(frame: &Frame, payload: &Payload) -> Vec<String> {
+    let event_id = match payload {
+        Payload::Event(event) => Some(event.event_id.as_str()),
+        _ => frame.header("eventId"),
+    };
+    let bot_id = match payload {
+        Payload::Bot(message) => Some(message.msg_id.as_str()),
+        _ => None,
+    };
+    [("m", frame.message_id()), ("e", event_id), ("b", bot_id)]
+        .into_iter()
+        .filter_map(|(prefix, id)| Some(format!("{prefix}:{}", id.filter(|id| !id.is_empty())?)))
+        .collect()
 }

@@ -206,10 +206,22 @@ mod tests {
         assert_eq!(frame.time_ms(), Some(12));
         assert_eq!(frame.data, r#"{"a":1}"#);
         let kind = |text| Frame::parse(text).map(|frame| frame.kind);
-        assert_eq!(kind(r#"{"headers":{"topic":"ping"}}"#), Ok(FrameKind::System));
-        assert_eq!(kind(r#"{"headers":{"topic":"/v1.0/x"}}"#), Ok(FrameKind::Callback));
-        assert_eq!(kind(r#"{"headers":{"eventType":"x"}}"#), Ok(FrameKind::Event));
-        assert_eq!(kind(r#"{"type":"NEWS"}"#), Ok(FrameKind::Other("NEWS".into())));
+        assert_eq!(
+            kind(r#"{"headers":{"topic":"ping"}}"#),
+            Ok(FrameKind::System)
+        );
+        assert_eq!(
+            kind(r#"{"headers":{"topic":"/v1.0/x"}}"#),
+            Ok(FrameKind::Callback)
+        );
+        assert_eq!(
+            kind(r#"{"headers":{"eventType":"x"}}"#),
+            Ok(FrameKind::Event)
+        );
+        assert_eq!(
+            kind(r#"{"type":"NEWS"}"#),
+            Ok(FrameKind::Other("NEWS".into()))
+        );
         assert_eq!(kind("{}"), Err(FrameError::NoKind));
         assert_eq!(kind("[]"), Err(FrameError::NotAnObject));
     }

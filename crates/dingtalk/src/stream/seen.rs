@@ -188,7 +188,10 @@ mod tests {
             panic!("it is new")
         };
         let (again, mut received) = asker("m2");
-        assert!(matches!(seen.admit(keys(&["m2", "e1"]), &again, 1), Admission::InWork));
+        assert!(matches!(
+            seen.admit(keys(&["m2", "e1"]), &again, 1),
+            Admission::InWork
+        ));
         seen.settle(id, &Ack::event_success());
         assert!(received.try_recv().unwrap().contains("\"m2\""));
         let after = seen.admit(keys(&["m3", "e1"]), &again, 2);
@@ -200,11 +203,17 @@ mod tests {
         let seen = Seen::new(10, Duration::from_secs(300));
         let (asker, _kept) = asker("m");
         let admit = |name| seen.admit(keys(&[name]), &asker, 0);
-        let Admission::New(id) = admit("e1") else { panic!() };
+        let Admission::New(id) = admit("e1") else {
+            panic!()
+        };
         seen.settle(id, &Ack::event_later());
-        let Admission::New(id) = admit("e1") else { panic!() };
+        let Admission::New(id) = admit("e1") else {
+            panic!()
+        };
         seen.abandon(id);
-        let Admission::New(id) = admit("e1") else { panic!() };
+        let Admission::New(id) = admit("e1") else {
+            panic!()
+        };
         seen.settle(id, &Ack::event_success());
         seen.abandon(id);
         assert!(matches!(admit("e1"), Admission::Done(_)));
@@ -214,9 +223,8 @@ mod tests {
     fn old_and_surplus_pushes_are_forgotten() {
         let seen = Seen::new(3, Duration::from_secs(1));
         let (asker, _kept) = asker("m");
-        let is_new = |name: &str, at| {
-            matches!(seen.admit(keys(&[name]), &asker, at), Admission::New(_))
-        };
+        let is_new =
+            |name: &str, at| matches!(seen.admit(keys(&[name]), &asker, at), Admission::New(_));
         assert!(is_new("a", 0) && is_new("b", 0) && is_new("c", 0));
         assert!(is_new("d", 0) && is_new("a", 0), "the oldest went first");
         assert!(!is_new("d", 1000), "a second is kept");

@@ -37,7 +37,7 @@ fn tell(shared: &Shared, event: &Event, userid: &str) -> Option<Sent> {
     let world = shared.world();
     match event {
         Event::Message(message) => {
-            if !world.may_see(userid, &message.conversation) {
+            if !world.may_see(userid, &message.conversation) || !world.shows(message, userid) {
                 return None;
             }
             let message = world.message(message.id)?;
@@ -54,6 +54,29 @@ fn tell(shared: &Shared, event: &Event, userid: &str) -> Option<Sent> {
             let row = view::conversation(&world, conversation, userid).filter(|_| concerns)?;
             let data = json!({ "conversation": row, "mine": reader == userid });
             Some(Sent::default().event("read").data(data.to_string()))
+        }
+        Event::Card(out_track_id) => {
+            let card = world.cards.get(out_track_id)?;
+            let at = card.delivery_for(&world, userid, shared.clock.now_ms());
+            // A top card that was just closed must leave the page as well.
+            let carried = card.deliveries.iter().filter_map(|one| one.message_id);
+            let carried = carried
+                .filter_map(|id| world.message(id))
+                .filter(|message| world.may_see(userid, &message.conversation))
+                .filter(|message| world.shows(message, userid));
+            let messages: Vec<_> = carried
+                .map(|message| view::message(&world, message, userid))
+                .collect();
+            let tops = card
+                .deliveries
+                .iter()
+                .filter(|one| one.message_id.is_none() && world.may_see(userid, &one.space_id));
+            let tops: Vec<_> = tops.map(|one| one.space_id.clone()).collect();
+            if at.is_none() && tops.is_empty() {
+                return None;
+            }
+            let data = json!({ "out_track_id": out_track_id, "messages": messages, "tops": tops });
+            Some(Sent::default().event("card").data(data.to_string()))
         }
         Event::Mail(id) => {
             let mail = world.mails.iter().rev().find(|mail| mail.id == *id)?;

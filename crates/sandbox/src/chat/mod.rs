@@ -5,6 +5,7 @@
 //! Invariant: a persona sees the conversations it belongs to and no others. Weakness: choosing a persona needs no proof.
 
 mod auth_code;
+mod cards;
 mod events;
 mod groups;
 mod view;
@@ -20,7 +21,6 @@ use rust_embed::RustEmbed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::message::{Content, Message, Sender};
 use crate::organisation::Person;
 use crate::push;
 use crate::shared::{Event, Shared};
@@ -48,6 +48,9 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/chat/persona", post(choose_persona))
         .route("/chat/messages", get(messages).post(say))
         .route("/chat/read", post(read))
+        .route("/chat/cards/click", post(cards::click))
+        .route("/chat/cards/{out_track_id}", get(cards::card))
+        .route("/chat/tops", get(cards::tops))
         .route("/chat/events", get(events::events))
         .route("/chat/auth-code", post(auth_code::mint))
         .route("/sandbox/jsapi.js", get(auth_code::bridge))
@@ -240,7 +243,7 @@ async fn messages(
     let mut newest_first = world
         .conversation(&wanted.conversation)
         .rev()
-        .filter(|message| message.id < before);
+        .filter(|message| message.id < before && world.shows(message, &person.userid));
     let mut page: Vec<_> = newest_first
         .by_ref()
         .take(PAGE)
@@ -290,43 +293,15 @@ async fn say(
     }
     let mut world = shared.world();
     let userid = persona_of(&world, &headers).ok_or(NOBODY)?.userid.clone();
-    let members: &[String] = if saying.conversation.starts_with("oto/") {
-        let is_own = world.may_see(&userid, &saying.conversation)
-            && !push::addressed_robots(&world, &saying.conversation, text).is_empty();
-        if is_own { &[] } else { return Err(NOT_YOURS) }
+    let conversation = &saying.conversation;
+    let is_open = if conversation.starts_with("oto/") {
+        !push::addressed_robots(&world, conversation, text).is_empty()
     } else {
-        let group = world
-            .group(&saying.conversation)
-            .filter(|group| !group.dissolved && group.members.contains(&userid));
-        &group.ok_or(NOT_YOURS)?.members
+        world.group(conversation).is_some_and(|group| !group.dissolved)
     };
-    let named = |member: &&String| {
-        world
-            .person(member)
-            .is_some_and(|person| text.contains(&format!("@{}", person.name)))
-    };
-    let mentions = members.iter().filter(named).cloned().collect();
-    let message = Message {
-        id: 0,
-        conversation: saying.conversation.clone(),
-        at_ms: 0,
-        sender: Sender::Person {
-            userid: userid.clone(),
-        },
-        content: Content::Text {
-            text: text.to_owned(),
-        },
-        mentions,
-        at_all: text.contains("@所有人"),
-        msg_uuid: None,
-        process_query_key: None,
-        recalled: false,
-    };
-    let id = shared.post(&mut world, message);
-    if let Some(posted) = world.message(id).cloned() {
-        push::bot_message(&shared, &mut world, &posted);
+    if !is_open || !world.may_see(&userid, conversation) {
+        return Err(NOT_YOURS);
     }
-    let now_ms = shared.clock.now_ms();
-    world.open(&saying.conversation, &userid, now_ms);
+    push::say(&shared, &mut world, &userid, conversation, text);
     Ok(StatusCode::CREATED)
 }

@@ -27,7 +27,8 @@ pub(super) struct Row {
 }
 
 pub(super) fn conversation(world: &World, id: &str, userid: &str) -> Option<Row> {
-    let last = world.conversation(id).next_back();
+    let mut newest_first = world.conversation(id).rev();
+    let last = newest_first.find(|message| world.shows(message, userid));
     let (unread, mentioned) = unread(world, id, userid);
     let last_ms = last.map_or(0, |message| message.at_ms);
     let said = last.map_or_else(String::new, |message| preview(world, message, userid));
@@ -51,6 +52,12 @@ pub(super) fn conversation(world: &World, id: &str, userid: &str) -> Option<Row>
             (None, _) => return None,
         };
         last?;
+        // Conversations that gather what several apps sent.
+        let name = match robot_code {
+            crate::work_notices::SENDER => format!("工作通知:{}", world.organisation.name),
+            crate::dings::SENDER => "DING".to_owned(),
+            _ => name,
+        };
         return Some(row("robot", name, 1, Vec::new()));
     }
     let group = world.group(id)?;
@@ -77,7 +84,7 @@ pub(super) fn unread(world: &World, conversation: &str, userid: &str) -> (usize,
         .conversation(conversation)
         .rev()
         .take_while(|message| message.id > seen)
-        .filter(|message| message.sender != Sender::System);
+        .filter(|message| message.sender != Sender::System && world.shows(message, userid));
     unseen.fold((0, false), |(count, mentioned), message| {
         (
             count + 1,

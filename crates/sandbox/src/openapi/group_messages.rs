@@ -20,6 +20,9 @@ pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
     check_robot_code(&caller, required(&body, "robotCode")?)?;
     let conversation = required(&body, "openConversationId")?.to_owned();
     check_group(&world, &caller, &conversation)?;
+    if !world.rules.access_of(&caller.client_id).robot_enabled {
+        return Err(ModernRefusal::bad("bot.stopped", "机器人已停用"));
+    }
     let content = read_template(&body)?;
     moderate(&world.rules.moderation, &content)?;
     let key = shared.ids().process_query_key();

@@ -10,7 +10,11 @@ mod contacts_leavers;
 mod contacts_people;
 mod contacts_roles;
 mod ding;
+mod cards;
+mod cards_delivery;
+mod cards_top_boxes;
 mod gateway;
+mod gateway_failed;
 mod group_announcements;
 mod group_messages;
 mod groups;
@@ -43,6 +47,29 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/robot/sendBySession", legacy(crate::push::reply_by_session))
         .route("/v1.0/gateway/connections/open", post(gateway::open))
         .merge(crate::push::routes())
+        .route(
+            "/call_back/get_call_back_failed_result",
+            legacy(gateway_failed::fetch),
+        )
+        .route(
+            "/v1.0/event/callbacks/failedResults",
+            modern_get(gateway_failed::list),
+        )
+        .route(
+            "/v1.0/card/instances",
+            modern(cards::create).merge(modern_put(cards::update)),
+        )
+        .route(
+            "/v1.0/card/instances/createAndDeliver",
+            modern(cards::create_and_deliver),
+        )
+        .route("/v1.0/card/instances/deliver", modern(cards::deliver))
+        .route("/v1.0/card/instances/spaces", modern_put(cards::add_spaces))
+        .route("/v1.0/card/streaming", modern_put(cards::stream))
+        .route("/v1.0/card/callbacks/register", modern(cards::register))
+        .route("/v1.0/card/tops/close", modern(cards_delivery::close_top))
+        .route("/v2.0/im/topBoxes", modern(cards_top_boxes::open))
+        .route("/v2.0/im/topBoxes/close", modern(cards_top_boxes::shut))
         .merge(work_notice_routes())
         .merge(todo_routes())
         .merge(announcement_routes())
@@ -285,11 +312,11 @@ fn read_template(body: &Value) -> Result<Content, ModernRefusal> {
             })
         }
         "sampleFile" => {
-            field("mediaId")?;
+            let href = crate::text::picture(&field("mediaId")?);
             Ok(Content::File {
                 name: field("fileName")?,
                 file_type: field("fileType")?,
-                href: None,
+                href,
             })
         }
         "sampleVideo" => {

@@ -33,6 +33,12 @@ pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
             "userIds 超过最大数量限制",
         ));
     }
+    if !world.rules.access_of(&caller.client_id).robot_enabled {
+        return Err(ModernRefusal::bad(
+            "chatbotId.notAllow.sendOTO",
+            "机器人未启用，不能发送单聊消息",
+        ));
+    }
     let content = read_template(&body)?;
     moderate(&world.rules.moderation, &content)?;
 
@@ -45,7 +51,10 @@ pub(super) fn send(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
     let key = shared.ids().process_query_key();
     let (mut invalid, mut flow_controlled) = (Vec::new(), Vec::new());
     for userid in userids {
-        if world.person(&userid).is_none() {
+        let is_reachable = world
+            .person(&userid)
+            .is_some_and(|person| person.active && world.is_visible(&caller.client_id, person));
+        if !is_reachable {
             invalid.push(userid);
         } else if held_back
             .as_ref()

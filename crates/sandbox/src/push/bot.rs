@@ -1,7 +1,7 @@
 //! Messages of people to an app's robot, and the app's answers through the `sessionWebhook` they bring along.
 //!
-//! The chat client calls [`bot_message`] for a line in the robot's own chat or one that mentions it in a group; no
-//! other lines of a group reach an app. A session is good for 90 minutes and takes the bodies of a custom robot's
+//! The chat client calls [`say`]: a line in the robot's own chat or one that mentions it in a group reaches
+//! the app; no other lines of a group do. A session is good for 90 minutes and takes the bodies of a custom robot's
 //! webhook, without a token. Sources: `robot-message-type`, `receive-message`.
 //! Weakness: what an expired session answers is not documented beyond HTTP 200 with an errcode; 300001 is inferred.
 
@@ -74,8 +74,50 @@ pub(crate) fn addressed_robots<'a>(
         .collect()
 }
 
+/// A person says something in a conversation and has seen it: `@name` mentions a member, or reaches a robot of the group.
+/// Returns the message's id.
+pub(crate) fn say(
+    shared: &Shared,
+    world: &mut World,
+    userid: &str,
+    conversation: &str,
+    text: &str,
+) -> u64 {
+    let members = world
+        .group(conversation)
+        .map(|group| group.members.as_slice())
+        .unwrap_or_default();
+    let named = |member: &&String| {
+        world
+            .person(member)
+            .is_some_and(|person| text.contains(&format!("@{}", person.name)))
+    };
+    let message = Message {
+        id: 0,
+        conversation: conversation.to_owned(),
+        at_ms: 0,
+        sender: Sender::Person {
+            userid: userid.to_owned(),
+        },
+        content: Content::Text {
+            text: text.to_owned(),
+        },
+        mentions: members.iter().filter(named).cloned().collect(),
+        at_all: text.contains("@所有人"),
+        msg_uuid: None,
+        process_query_key: None,
+        recalled: false,
+    };
+    let id = shared.post(world, message);
+    if let Some(posted) = world.message(id).cloned() {
+        bot_message(shared, world, &posted);
+    }
+    world.open(conversation, userid, shared.clock.now_ms());
+    id
+}
+
 /// Queues what a person has just said for the robots it addresses. Returns how many that are.
-pub(crate) fn bot_message(shared: &Shared, world: &mut World, message: &Message) -> usize {
+fn bot_message(shared: &Shared, world: &mut World, message: &Message) -> usize {
     let (Sender::Person { userid }, Content::Text { text }) = (&message.sender, &message.content)
     else {
         return 0;
@@ -213,12 +255,12 @@ pub(crate) fn reply_by_session(shared: &Shared, call: &Call) -> Result<Value, Le
     }
     let json: Value = serde_json::from_slice(&call.body)
         .map_err(|_| LegacyRefusal::new(40_035, "缺少参数 json"))?;
-    say(shared, &mut world, &session, &json)?;
+    answer(shared, &mut world, &session, &json)?;
     Ok(json!({}))
 }
 
 /// Puts an app's answer into its conversation; `{"msgtype":"empty"}` says nothing.
-fn say(
+fn answer(
     shared: &Shared,
     world: &mut World,
     session: &RobotSession,
@@ -270,15 +312,15 @@ fn say(
 }
 
 /// The answer that a robot in HTTP mode gives in its response body.
-pub(super) fn say_answer(shared: &Shared, client_id: &str, webhook: &str, answer: &Value) {
-    if answer["msgtype"].as_str().is_none() {
+pub(super) fn say_answer(shared: &Shared, client_id: &str, webhook: &str, said: &Value) {
+    if said["msgtype"].as_str().is_none() {
         return;
     }
     let mut world = shared.world();
     let token = webhook.rsplit('=').next().unwrap_or_default();
     let session = world.bot_sessions.0.get(token).cloned();
     if let Some(session) = session.filter(|session| session.client_id == client_id)
-        && let Err(refusal) = say(shared, &mut world, &session, answer)
+        && let Err(refusal) = answer(shared, &mut world, &session, said)
     {
         tracing::debug!(errcode = refusal.errcode, "a robot's answer was refused");
     }

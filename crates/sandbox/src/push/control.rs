@@ -12,9 +12,11 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::click::{CardAnswer, NotClickable};
 use super::deliver::Arrival;
 use super::http;
 use super::settings::PushSettings;
+use super::template::Data as CardData;
 use super::switchboard::{FailedPush, Out, PushCounts, StreamConnection};
 use crate::SandboxHandle;
 use crate::shared::Shared;
@@ -142,6 +144,29 @@ impl SandboxHandle {
     /// `check_url` first.
     pub async fn set_push(&self, client_id: &str, settings: PushSettings) -> Result<(), String> {
         self.shared.set_push(client_id, settings).await
+    }
+
+    /// This person clicks the button with this action id of a card, and waits for the app as the chat client does.
+    pub async fn click_card(
+        &self,
+        out_track_id: &str,
+        userid: &str,
+        action_id: &str,
+    ) -> Result<CardAnswer, NotClickable> {
+        let params = CardData::new();
+        super::card_click(&self.shared, out_track_id, userid, action_id, &params).await
+    }
+
+    /// A card as this person sees it: title, markdown, fields, buttons; `None` if there is none.
+    pub fn card(&self, out_track_id: &str, userid: &str) -> Option<Value> {
+        super::card_view(&self.shared.world(), out_track_id, userid)
+    }
+
+    /// This person says something in a conversation: to an app's robot (`oto/…`), or in a group, where `@name` of the
+    /// app reaches its robot. Returns the message's id.
+    pub fn say_as(&self, userid: &str, conversation: &str, text: &str) -> u64 {
+        let mut world = self.shared.world();
+        super::say(&self.shared, &mut world, userid, conversation, text)
     }
 
     /// Pushes an event to every app that subscribes to it, as if it had happened. `data` is the business object alone.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 use tokio::sync::oneshot;
 
+use super::bot;
 use super::http;
 use super::settings::EventCallback;
 use super::switchboard::{Ack, FailedPush, Out};
@@ -236,6 +237,13 @@ async fn see_through(shared: Arc<Shared>, push: Push, begun: Try) {
             data: push.data,
             fetched: false,
         }),
+        Pushed::Bot { url: Some(_) } => {
+            drop(lines);
+            if let Arrival::Acked(answer) = last {
+                let webhook = push.data["sessionWebhook"].as_str().unwrap_or_default();
+                bot::say_answer(&shared, &push.client_id, webhook, &answer);
+            }
+        }
         // Whoever clicked may have gone.
         Pushed::Card { answer, .. } => drop(answer.send(last)),
         _ => {}

@@ -1,12 +1,15 @@
 //! What the platform sends to apps by itself: events, messages to robots, clicks on cards; by Stream or HTTP.
 //!
-//! Handlers call [`emit`], [`bot_message`] and [`card_click`]; the push is queued there and delivered by `deliver`,
+//! Handlers call [`emit`], [`say`] and [`card_click`]; the push is queued there and delivered by `deliver`,
 //! outside the world's lock, to `connection`s or `http` addresses. Cards and their templates live here too, as they
 //! are the one thing apps and clicks change together.
 //! Invariant: a push is metered when it is queued, once, however often it is repeated; contact events are free.
 //! Weakness: whether a click on a card counts against the month is not documented; here it does.
 
 mod bot;
+mod card_view;
+mod cards;
+mod click;
 mod connection;
 mod control;
 mod crypto;
@@ -22,16 +25,40 @@ use axum::Router;
 use axum::routing::get;
 use serde_json::Value;
 
-pub(crate) use self::bot::{BotSessions, RobotSession, addressed_robots, bot_message, reply_by_session};
+pub(crate) use self::card_view::{draw as draw_card, view as card_view};
+pub(crate) use self::cards::{Card, CardCallback, Cards, Delivery, Space};
+pub use self::click::{CardAnswer, NotClickable};
+pub(crate) use self::click::{card_click, change as change_card};
+pub(crate) use self::bot::{BotSessions, RobotSession, addressed_robots, reply_by_session, say};
 pub(crate) use self::deliver::run;
 use self::deliver::{Push, Pushed};
+pub(crate) use self::http::Route;
 pub use self::settings::{EventCallback, HalfDead, PushRules, PushSettings};
 pub(crate) use self::switchboard::Switchboard;
 pub use self::switchboard::{FailedPush, PushCounts, StreamConnection, Subscription};
-pub use self::template::{CardButton, CardField, CardTemplate, Tap};
+pub use self::template::{CardButton, CardField, CardTemplate, Comparison, Condition, Tap};
+pub(crate) use self::template::{Data as CardData, fill};
 use crate::meters::{PushBudget, spend_push};
 use crate::shared::Shared;
 use crate::world::World;
+
+/// Events that are not counted. Source: `appendix-a-list-of-events-not-included-in-webhook`.
+const FREE_EVENTS: &[&str] = &[
+    "user_add_org",
+    "user_modify_org",
+    "user_leave_org",
+    "user_active_org",
+    "org_dept_create",
+    "org_dept_modify",
+    "org_dept_remove",
+    "org_change",
+    "label_user_change",
+    "label_conf_add",
+    "label_conf_del",
+    "label_conf_modify",
+    "org_admin_add",
+    "org_admin_remove",
+];
 
 /// Events that are not counted. Source: `appendix-a-list-of-events-not-included-in-webhook`.
 const FREE_EVENTS: &[&str] = &[

@@ -97,6 +97,8 @@ pub struct PushRules {
     pub newest_connection_only: bool,
     /// Pushes come without their content as if the month were used up.
     pub over_quota: bool,
+    /// Bytes of one value of a card, and of one person's private data; `None` lifts the limit.
+    pub card_value_bytes: Option<usize>,
     /// `connections/open` answers XML unless JSON is asked for in `Accept`.
     pub xml_without_accept: bool,
 }
@@ -133,6 +135,7 @@ impl Default for PushRules {
             half_dead: HalfDead::No,
             newest_connection_only: false,
             over_quota: false,
+            card_value_bytes: Some(1_024),
             xml_without_accept: true,
         }
     }

@@ -188,11 +188,18 @@ impl BotBody {
         match fields.text_or_empty("msgtype").as_str() {
             "text" => {
                 let text = fields.object("text");
-                Self::Text(text.text("content").unwrap_or_else(|| content.text_or_empty("content")))
+                Self::Text(
+                    text.text("content")
+                        .unwrap_or_else(|| content.text_or_empty("content")),
+                )
             }
-            "richText" => {
-                Self::RichText(content.items("richtext").into_iter().map(rich_part).collect())
-            }
+            "richText" => Self::RichText(
+                content
+                    .items("richtext")
+                    .into_iter()
+                    .map(rich_part)
+                    .collect(),
+            ),
             "picture" => Self::Picture {
                 download_code: download_code(),
             },

@@ -42,7 +42,10 @@ impl Fields {
 
     /// A text that is not empty; numbers and booleans as text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        self.0.get(name).and_then(text_of).filter(|text| !text.is_empty())
+        self.0
+            .get(name)
+            .and_then(text_of)
+            .filter(|text| !text.is_empty())
     }
 
     pub(crate) fn text_or_empty(&self, name: &str) -> String {

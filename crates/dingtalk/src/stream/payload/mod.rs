@@ -68,8 +68,8 @@ impl Withheld {
 
 impl Payload {
     pub(crate) fn of(frame: &Frame) -> Self {
-        let data: Value = serde_json::from_str(&frame.data)
-            .unwrap_or_else(|_| Value::String(frame.data.clone()));
+        let data: Value =
+            serde_json::from_str(&frame.data).unwrap_or_else(|_| Value::String(frame.data.clone()));
         let fields = Fields::of(&data);
         let about = frame
             .header("eventType")
