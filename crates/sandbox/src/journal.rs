@@ -28,6 +28,8 @@ pub(crate) enum Entry {
     Organisation(Organisation),
     /// A person or department came, changed or went.
     Directory(crate::directory::Change),
+    /// A space, file or its bytes came, changed or went.
+    Drive(crate::drive::Change),
     /// A new or changed group with its robots.
     Group(Group),
     Message(Message),

@@ -21,6 +21,7 @@ mod control_directory;
 mod control_notices;
 mod dings;
 mod directory;
+mod drive;
 mod faults;
 mod gate;
 mod ids;
@@ -58,6 +59,7 @@ pub use crate::apis::Metering;
 pub use crate::call_log::{CallRecord, Host};
 pub use crate::auth_codes::LoginRules;
 pub use crate::clock::Clock;
+pub use crate::drive::DriveRules;
 pub use crate::directory::{DirectoryError, DirectoryRules, EventFate, LeaveReason, Leaver};
 pub use crate::dings::Ding;
 pub use crate::faults::{Fault, FaultKind};
@@ -254,6 +256,7 @@ fn router(shared: &Arc<Shared>) -> Router {
         .merge(push::control_routes())
         .merge(mail::routes())
         .merge(openapi::login_routes())
+        .merge(openapi::object_routes())
         .merge(platform)
         .with_state(Arc::clone(shared))
 }

@@ -67,6 +67,7 @@ pub(crate) struct World {
     pub(crate) dings: Dings,
     pub(crate) media: MediaFiles,
     pub(crate) auth_codes: crate::auth_codes::AuthCodes,
+    pub(crate) drive: crate::drive::Drive,
     journal: Journal,
 }
 
@@ -141,6 +142,7 @@ impl World {
             dings: Dings::default(),
             media: MediaFiles::default(),
             auth_codes: crate::auth_codes::AuthCodes::default(),
+            drive: crate::drive::Drive::default(),
             journal: Journal::none(),
         }
     }
@@ -163,6 +165,7 @@ impl World {
                 self.index_people();
             }
             Entry::Directory(change) => change.apply(self),
+            Entry::Drive(change) => change.apply(&mut self.drive),
             Entry::Group(group) => {
                 match self.groups.iter_mut().find(|known| known.id == group.id) {
                     Some(known) => *known = group,
@@ -298,6 +301,7 @@ impl World {
     pub(crate) fn entries(&self, now_ms: i64) -> Vec<Entry> {
         let mut entries = self.directory.entries();
         entries.push(Entry::Organisation(self.organisation.clone()));
+        entries.extend(self.drive.entries());
         entries.extend(self.groups.iter().cloned().map(Entry::Group));
         let first_id = self
             .messages

@@ -42,6 +42,10 @@ pub(super) async fn settings(
     Ok(Json(json!({
         "id": group.id,
         "title": group.title,
+        "kind": group.kind,
+        "owner": group.owner.as_ref().or_else(|| group.members.first()),
+        "sub_admins": group.sub_admins,
+        "tabs": group.tabs,
         "members": members.map(|person| view::person(&world, person)).collect::<Vec<_>>(),
         "robots": group.listed_robots().map(|robot| robot_view(&shared, robot)).collect::<Vec<_>>(),
         "app_robots": apps.map(|app| json!({ "name": app.name, "robot_code": app.robot_code })).collect::<Vec<_>>(),

@@ -7,6 +7,7 @@
 mod auth_code;
 mod cards;
 mod events;
+mod files;
 mod groups;
 mod view;
 
@@ -52,6 +53,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/chat/cards/{out_track_id}", get(cards::card))
         .route("/chat/tops", get(cards::tops))
         .route("/chat/events", get(events::events))
+        .route("/chat/files", get(files::list))
+        .route("/sandbox/files/{id}", get(files::content))
         .route("/chat/auth-code", post(auth_code::mint))
         .route("/sandbox/jsapi.js", get(auth_code::bridge))
         .route("/chat/group", get(groups::settings))

@@ -55,7 +55,10 @@ fn ticket(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     shared
         .push
         .admit(ticket.clone(), &app.client_id, subscriptions, expires_ms);
-    let endpoint = format!("{}/stream/connect", shared.public_url.replacen("http", "ws", 1));
+    let endpoint = format!(
+        "{}/stream/connect",
+        shared.public_url.replacen("http", "ws", 1)
+    );
     Ok(json!({ "endpoint": endpoint, "ticket": ticket }))
 }
 
@@ -94,5 +97,8 @@ fn xml(answer: &Value) -> impl IntoResponse + use<> {
         field("endpoint"),
         field("ticket")
     );
-    ([(header::CONTENT_TYPE, "application/xml; charset=utf-8")], page)
+    (
+        [(header::CONTENT_TYPE, "application/xml; charset=utf-8")],
+        page,
+    )
 }

@@ -25,6 +25,12 @@ mod media;
 mod notice_body;
 mod personal_messages;
 mod scene_groups;
+mod storage;
+mod storage_conversations;
+mod storage_dentries;
+mod storage_permissions;
+mod storage_spaces;
+mod storage_uploads;
 mod todos;
 mod tokens;
 mod work_notices;
@@ -84,6 +90,7 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .merge(contacts::routes())
         .merge(groups::routes())
         .merge(scene_groups::routes())
+        .merge(storage::routes())
         .route(
             "/topapi/v2/user/getuserinfo",
             legacy(login_app::person_of_code),
@@ -181,6 +188,11 @@ fn announcement_routes() -> Router<Arc<Shared>> {
         .route(&of_group("/remove"), modern(group_announcements::delete))
         .route(&of_group("/get"), modern(group_announcements::get))
         .route(&of_group("/list"), modern(group_announcements::list))
+}
+
+/// The signed addresses of the drive, which stand in for object storage; faults do not strike them.
+pub(crate) fn object_routes() -> Router<Arc<Shared>> {
+    storage_uploads::object_routes()
 }
 
 /// The page of login.dingtalk.com; it is no API, so faults do not strike it.

@@ -138,7 +138,14 @@ fn bot_message(shared: &Shared, world: &mut World, message: &Message) -> usize {
             "{}/robot/sendBySession?session={}",
             shared.public_url, session.token
         );
-        let data = payload(world, app, message, userid, &address, is_within.then_some(text));
+        let data = payload(
+            world,
+            app,
+            message,
+            userid,
+            &address,
+            is_within.then_some(text),
+        );
         world.record(Entry::RobotSession(session));
         let message_id = shared.ids().message_id();
         shared.push.enqueue(Push {
@@ -276,7 +283,12 @@ fn answer(
         return Err(LegacyRefusal::new(400_013, "群已被解散"));
     }
     let userids: Vec<String> = match session.conversation.strip_prefix("oto/") {
-        Some(ends) => ends.rsplit('/').next().map(str::to_owned).into_iter().collect(),
+        Some(ends) => ends
+            .rsplit('/')
+            .next()
+            .map(str::to_owned)
+            .into_iter()
+            .collect(),
         None => world
             .group(&session.conversation)
             .map(|group| group.members.clone())

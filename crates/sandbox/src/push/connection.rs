@@ -41,7 +41,11 @@ pub(super) async fn connect(
     let newest_only = shared.world().rules.push.newest_connection_only;
     let mut lines = shared.push.lines();
     let Some(ticket) = lines.redeem(&admission.ticket, now_ms) else {
-        return (StatusCode::UNAUTHORIZED, "the ticket is unknown, used or expired").into_response();
+        return (
+            StatusCode::UNAUTHORIZED,
+            "the ticket is unknown, used or expired",
+        )
+            .into_response();
     };
     if newest_only {
         lines.tell_all(Some(&ticket.client_id), || Out::Cut);
@@ -166,7 +170,13 @@ async fn leave(
         end: Some(Instant::now() + Duration::from_millis(linger_ms)),
     };
     let message_id = shared.ids().request_id();
-    let frame = system(shared, id, "disconnect", &json!({ "reason": reason }), &message_id);
+    let frame = system(
+        shared,
+        id,
+        "disconnect",
+        &json!({ "reason": reason }),
+        &message_id,
+    );
     write(socket, half_dead, frame).await
 }
 

@@ -16,8 +16,8 @@ use super::click::{CardAnswer, NotClickable};
 use super::deliver::Arrival;
 use super::http;
 use super::settings::PushSettings;
-use super::template::Data as CardData;
 use super::switchboard::{FailedPush, Out, PushCounts, StreamConnection};
+use super::template::Data as CardData;
 use crate::SandboxHandle;
 use crate::shared::Shared;
 
@@ -26,7 +26,10 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/sandbox/stream", get(stream))
         .route("/sandbox/stream/cut", post(cut))
         .route("/sandbox/stream/disconnect", post(disconnect))
-        .route("/sandbox/apps/{client_id}/push", put(set_push).get(get_push))
+        .route(
+            "/sandbox/apps/{client_id}/push",
+            put(set_push).get(get_push),
+        )
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -116,7 +119,11 @@ impl SandboxHandle {
     /// The open Stream connections, oldest first.
     pub fn stream_connections(&self) -> Vec<StreamConnection> {
         let lines = self.shared.push.lines();
-        lines.connections.iter().map(|one| one.seen.clone()).collect()
+        lines
+            .connections
+            .iter()
+            .map(|one| one.seen.clone())
+            .collect()
     }
 
     /// What became of an app's pushes.

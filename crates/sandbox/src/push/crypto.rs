@@ -37,7 +37,10 @@ pub(super) fn encrypt(key: &[u8; 32], salt: [u8; 16], message: &str, owner: &str
     let missing = PADDED_TO - plain.len() % PADDED_TO;
     let padding = u8::try_from(missing).expect("a padding is at most 32");
     plain.extend(std::iter::repeat_n(padding, missing));
-    let (key, iv) = (key.into(), key.first_chunk::<16>().expect("32 bytes have 16"));
+    let (key, iv) = (
+        key.into(),
+        key.first_chunk::<16>().expect("32 bytes have 16"),
+    );
     let mut cipher = cbc::Encryptor::<Aes256>::new(key, iv.into());
     let (blocks, _) = plain.as_chunks_mut::<16>();
     for block in blocks {
@@ -80,8 +83,8 @@ pub(super) fn signature(token: &str, timestamp: &str, nonce: &str, encrypted: &s
 
 /// Base64 of HMAC-SHA256, as in `sign` of a robot's message and in `x-ddpaas-signature`.
 pub(super) fn hmac(secret: &str, text: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
-        .expect("HMAC takes keys of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
 }
@@ -91,7 +94,8 @@ mod tests {
     use super::*;
 
     const KEY: &str = "1234567890123456789012345678901234567890123";
-    const ENCRYPTED: &str = "YvkvaGe4hQxd3VxRmEty0dVlnCOAqwf56xwTRHDHoOURqhalbmBJQk5FNcRk42Gl5T0YQXZNwpwWSm1xAFJ5ZA==";
+    const ENCRYPTED: &str =
+        "YvkvaGe4hQxd3VxRmEty0dVlnCOAqwf56xwTRHDHoOURqhalbmBJQk5FNcRk42Gl5T0YQXZNwpwWSm1xAFJ5ZA==";
     const OWNER: &str = "dingsnotzck6pm5veliw";
 
     #[test]

@@ -119,7 +119,13 @@ pub(super) async fn post_event(
         "{}{joint}msg_signature={signature}&signature={signature}&timestamp={timestamp}&nonce={nonce}",
         callback.url
     );
-    let sent = send(&url, &[], json!({ "encrypt": encrypted }).to_string(), allowed_ms).await;
+    let sent = send(
+        &url,
+        &[],
+        json!({ "encrypt": encrypted }).to_string(),
+        allowed_ms,
+    )
+    .await;
     let Arrival::Acked(answer) = sent else {
         return sent;
     };

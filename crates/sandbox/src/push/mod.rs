@@ -25,11 +25,11 @@ use axum::Router;
 use axum::routing::get;
 use serde_json::Value;
 
+pub(crate) use self::bot::{BotSessions, RobotSession, addressed_robots, reply_by_session, say};
 pub(crate) use self::card_view::{draw as draw_card, view as card_view};
 pub(crate) use self::cards::{Card, CardCallback, Cards, Delivery, Space};
 pub use self::click::{CardAnswer, NotClickable};
 pub(crate) use self::click::{card_click, change as change_card};
-pub(crate) use self::bot::{BotSessions, RobotSession, addressed_robots, reply_by_session, say};
 pub(crate) use self::deliver::run;
 use self::deliver::{Push, Pushed};
 pub(crate) use self::http::Route;
@@ -41,24 +41,6 @@ pub(crate) use self::template::{Data as CardData, fill};
 use crate::meters::{PushBudget, spend_push};
 use crate::shared::Shared;
 use crate::world::World;
-
-/// Events that are not counted. Source: `appendix-a-list-of-events-not-included-in-webhook`.
-const FREE_EVENTS: &[&str] = &[
-    "user_add_org",
-    "user_modify_org",
-    "user_leave_org",
-    "user_active_org",
-    "org_dept_create",
-    "org_dept_modify",
-    "org_dept_remove",
-    "org_change",
-    "label_user_change",
-    "label_conf_add",
-    "label_conf_del",
-    "label_conf_modify",
-    "org_admin_add",
-    "org_admin_remove",
-];
 
 /// Events that are not counted. Source: `appendix-a-list-of-events-not-included-in-webhook`.
 const FREE_EVENTS: &[&str] = &[

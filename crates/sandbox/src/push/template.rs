@@ -118,12 +118,10 @@ pub(crate) fn fill(text: &str, data: &Data) -> String {
 impl CardTemplate {
     /// The buttons this reader sees, texts and addresses filled in.
     pub(crate) fn buttons_for(&self, data: &Data) -> Vec<CardButton> {
-        let own = self.buttons.iter().filter(|button| {
-            button
-                .shown
-                .iter()
-                .all(|condition| condition.holds(data))
-        });
+        let own = self
+            .buttons
+            .iter()
+            .filter(|button| button.shown.iter().all(|condition| condition.holds(data)));
         let filled = own.map(|button| CardButton {
             text: fill(&button.text, data),
             tap: match &button.tap {
@@ -144,7 +142,10 @@ impl CardTemplate {
     }
 
     fn buttons_in(&self, data: &Data) -> Vec<CardButton> {
-        let Some(text) = data.get("sys_full_json_obj").filter(|_| self.buttons_from_data) else {
+        let Some(text) = data
+            .get("sys_full_json_obj")
+            .filter(|_| self.buttons_from_data)
+        else {
             return Vec::new();
         };
         let object: Value = serde_json::from_str(text).unwrap_or_default();
@@ -264,6 +265,9 @@ mod tests {
         assert_eq!(texts(&data), ["阅读全文", "确认已读"]);
         data.insert("confirmed".into(), "true".into());
         assert_eq!(texts(&data), ["阅读全文", "已确认"]);
-        assert_eq!(fill("见 ${url}${none} ${", &data), "见 http://example.test/1 ${");
+        assert_eq!(
+            fill("见 ${url}${none} ${", &data),
+            "见 http://example.test/1 ${"
+        );
     }
 }
