@@ -5,7 +5,6 @@
 //! it is remembered; a frame that finds no free handler is left unanswered and comes again.
 //! Weakness: a handler that blocks its thread blocks the answer too if the runtime has only one.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
