@@ -31,6 +31,8 @@ pub struct Todo {
     pub priority: Option<i64>,
     pub kind: TodoKind,
     pub is_done: bool,
+    /// unionIds of those whose list it was taken off.
+    pub hidden_for: Vec<String>,
     /// When it was done, to leave it out of lists after 180 days.
     pub done_ms: Option<i64>,
     pub created_ms: i64,

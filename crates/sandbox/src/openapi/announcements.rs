@@ -205,7 +205,7 @@ pub(super) fn get(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> 
         "categoryName": category_name(&row.category_id),
         "coverPicUrl": crate::text::picture(&row.cover).map(|at| format!("{}{at}", shared.public_url)),
         "privateLevel": row.private_level,
-        "isPushTop": row.push_top,
+        "isPushTop": i32::from(row.push_top),
         "depNameList": departments.iter().map(|(_, name)| name).collect::<Vec<_>>(),
         "userNameList": named.iter().map(|one| &one.name).collect::<Vec<_>>(),
         "gmtCreate": beijing(row.created_ms, "%Y-%m-%dT%H:%MZ"),

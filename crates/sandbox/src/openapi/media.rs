@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
@@ -55,6 +55,8 @@ async fn read_form(call: &Call) -> Form {
     request
         .headers_mut()
         .insert(header::CONTENT_TYPE, kind.clone());
+    // The listener has already bounded what was read.
+    DefaultBodyLimit::disable().apply(&mut request);
     let Ok(mut parts) = Multipart::from_request(request, &()).await else {
         return form;
     };

@@ -156,6 +156,7 @@ fn todo_routes() -> Router<Arc<Shared>> {
             &at("tasks/{taskId}/executorStatus"),
             modern_put(todos::executor_status),
         )
+        .route(&at("tasks/{taskId}/hide"), modern_delete(todos::hide))
         .route(
             &at("tasks/sources/{sourceId}"),
             modern_get(todos::by_source),

@@ -145,6 +145,20 @@ pub(super) fn delete(shared: &Shared, call: &Call) -> Result<Value, ModernRefusa
     Ok(json!({ "result": true, "requestId": shared.ids().request_id() }))
 }
 
+/// `DELETE …/tasks/{taskId}/hide`: takes it off the list of the person in the path.
+pub(super) fn hide(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
+    let mut world = shared.world();
+    let caller = modern_caller(&mut world, call, shared.clock.now_ms())?;
+    let union_id = owner(&world, call, DELETE)?;
+    let mut todo = own_todo(&world, call, &caller, DELETE)?;
+    if !todo.hidden_for.contains(&union_id) {
+        todo.hidden_for.push(union_id);
+        world.record(Entry::Todo(todo));
+        shared.tell(Event::Changed);
+    }
+    Ok(json!({ "success": true }))
+}
+
 /// `GET …/tasks/{taskId}`
 pub(super) fn get(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let mut world = shared.world();
@@ -199,6 +213,7 @@ pub(super) fn query(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal
         .iter()
         .rev()
         .filter(|todo| has_role(todo) && kind_of(todo.kind) == kind)
+        .filter(|todo| !todo.hidden_for.contains(&union_id))
         .filter(|todo| {
             let wanted = body["isDone"].as_bool();
             wanted.is_none_or(|wanted| wanted == todo.is_done_for(&union_id))

@@ -1,11 +1,16 @@
 //! What a client of the sandbox sees over HTTP, in one binary so that it links once.
 
+mod announcements;
 mod app_robots;
 mod chat;
+mod ding_media;
 mod faults;
 mod login;
 mod mail;
 mod official_sdk;
+mod platform;
 mod restart;
 mod support;
+mod todos;
 mod webhook;
+mod work_notices;

@@ -139,4 +139,26 @@ impl Trial {
         let answer = request.send().await.expect("an answer");
         (answer.status().as_u16(), answer.json().await.expect("JSON"))
     }
+
+    /// A call to the oapi host: the body, whose HTTP status is 200 whatever it says.
+    pub(crate) async fn oapi(&self, path: &str, token: &str, body: &Value) -> Value {
+        let path = format!("{path}?access_token={token}");
+        let (status, answer) = self.api("POST", &path, None, body).await;
+        assert_eq!(status, 200, "{path}");
+        answer
+    }
+
+    /// A call to the api host with a valid token; the answer must have this status.
+    pub(crate) async fn expect(
+        &self,
+        status: u16,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: &Value,
+    ) -> Value {
+        let (got, answer) = self.api(method, path, Some(token), body).await;
+        assert_eq!(got, status, "{path}: {answer}");
+        answer
+    }
 }
