@@ -26,6 +26,7 @@ pub struct Rules {
     pub directory: crate::directory::DirectoryRules,
     pub groups: crate::membership::GroupRules,
     pub login: crate::auth_codes::LoginRules,
+    pub drive: crate::drive::DriveRules,
 }
 
 /// An app's permissions (权限管理) and security settings (安全设置) in the developer console.
