@@ -100,20 +100,19 @@ impl Announcements {
     }
 
     pub(crate) fn read_at(&self, id: &str, userid: &str) -> Option<i64> {
-        self.reads
-            .get(&(id.to_owned(), userid.to_owned()))
-            .copied()
+        self.reads.get(&(id.to_owned(), userid.to_owned())).copied()
     }
 
     /// (id, userid, moment) of all reads.
     pub(crate) fn reads(&self) -> impl Iterator<Item = (&String, &String, i64)> {
-        self.reads.iter().map(|((id, userid), at)| (id, userid, *at))
+        self.reads
+            .iter()
+            .map(|((id, userid), at)| (id, userid, *at))
     }
 
     pub(crate) fn put_of_group(&mut self, announcement: GroupAnnouncement) {
         self.last_number = self.last_number.max(announcement.number);
-        self.of_groups
-            .insert(announcement.id.clone(), announcement);
+        self.of_groups.insert(announcement.id.clone(), announcement);
     }
 
     pub(crate) fn remove_of_group(&mut self, id: &str) {

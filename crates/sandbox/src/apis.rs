@@ -67,7 +67,10 @@ const SCOPES: &[(&str, &str)] = &[
     ("/v1.0/card/", "Card.Instance.Write"),
     // Inferred: the SDK's module has no documentation page.
     ("/v1.0/groupBlackboard/", "GroupBlackboard.Blackboard.Write"),
-    ("/v1.0/convFile/conversations/spaces/", "ConvFile.Space.Read"),
+    (
+        "/v1.0/convFile/conversations/spaces/",
+        "ConvFile.Space.Read",
+    ),
     ("/v1.0/convFile/", "ConvFile.File.Send"),
     ("/v1.0/contact/users/", "Contact.User.Read"),
     ("/v1.0/contact/empLeaveRecords", "Contact.Common.Read"),
@@ -143,8 +146,14 @@ mod tests {
         let post = |path| scope_of("POST", path);
         assert_eq!(post("/v1.0/robot/ding/send"), Some("Premium.Ding.Write"));
         assert_eq!(post("/topapi/v2/user/get"), Some("qyapi_get_member"));
-        assert_eq!(post("/topapi/blackboard/listids"), Some("qyapi_blackboard_read"));
-        assert_eq!(scope_of("GET", "/v1.0/todo/users/u/tasks/t"), Some("Todo.Todo.Read"));
+        assert_eq!(
+            post("/topapi/blackboard/listids"),
+            Some("qyapi_blackboard_read")
+        );
+        assert_eq!(
+            scope_of("GET", "/v1.0/todo/users/u/tasks/t"),
+            Some("Todo.Todo.Read")
+        );
         assert_eq!(post("/v1.0/oauth2/accessToken"), None);
     }
 }

@@ -60,9 +60,7 @@ pub(crate) fn draw(world: &World, message: &Message, reader: &str) -> String {
                 None => format!(r#"<div class="file">{inside}</div>"#),
             }
         }
-        Content::Card { out_track_id, .. } => {
-            crate::push::draw_card(world, out_track_id, reader)
-        }
+        Content::Card { out_track_id, .. } => crate::push::draw_card(world, out_track_id, reader),
         Content::System { text } => format!(r#"<div class="system">{}</div>"#, escape(text)),
         Content::Audio { duration_ms } => {
             format!(
@@ -212,41 +210,51 @@ fn draw_action_card(html: &str, layout: Layout, buttons: &[Button]) -> String {
 }
 
 fn draw_oa(card: &OaCard, status: Option<&StatusBar>) -> String {
-    let mut inside = String::new();
-    // AARRGGBB, of which a page wants RRGGBB.
-    let colour_of = |text: &str| {
-        let digits: String = text.chars().skip(text.chars().count().saturating_sub(6)).collect();
-        escape(colour(&format!("#{digits}")))
+    let row = |class: &str, text: &str| match text {
+        "" => String::new(),
+        text => format!(r#"<span class="{class}">{}</span>"#, escape(text)),
     };
-    let row = |class: &str, text: &str| format!(r#"<span class="{class}">{}</span>"#, escape(text));
-    if let Some(status) = status {
-        let (colour, value) = (colour_of(&status.background), escape(&status.value));
-        inside.push_str(&format!(r#"<em class="status" style="background:{colour}">{value}</em>"#));
-    }
-    inside.push_str(&format!("<b>{}</b>", escape(&card.title)));
-    for (key, value) in card.form.iter().take(6) {
+    let status = status.map_or_else(String::new, |status| {
+        let (colour, value) = (last_six(&status.background), escape(&status.value));
+        format!(r#"<em class="status" style="background:{colour}">{value}</em>"#)
+    });
+    let title = format!("<b>{}</b>", escape(&card.title));
+    let form = card.form.iter().take(6).map(|(key, value)| {
         let (key, value) = (escape(key), escape(value));
-        inside.push_str(&format!(r#"<span class="pair"><i>{key}</i>{value}</span>"#));
-    }
-    if let Some((number, unit)) = &card.rich {
-        let (number, unit) = (escape(number), escape(unit));
-        inside.push_str(&format!(r#"<span class="rich"><strong>{number}</strong> {unit}</span>"#));
-    }
-    if !card.content.is_empty() {
-        inside.push_str(&row("content", &card.content));
-    }
-    if let Some(source) = picture(&card.image) {
-        inside.push_str(&format!(r#"<img loading="lazy" alt="" src="{}">"#, escape(&source)));
-    }
-    if !card.file_count.is_empty() {
-        inside.push_str(&row("files", &format!("📎 {}", card.file_count)));
-    }
-    if !card.author.is_empty() {
-        inside.push_str(&row("author", &card.author));
-    }
-    let style = colour_of(&card.head_colour);
-    let card = anchor("oa", &card.url, &inside);
-    format!(r#"<div class="oa-card" style="border-top-color:{style}">{card}</div>"#)
+        [r#"<span class="pair"><i>"#, &key, "</i>", &value, "</span>"].concat()
+    });
+    let rich = card
+        .rich
+        .as_ref()
+        .map_or_else(String::new, |(number, unit)| {
+            let (number, unit) = (escape(number), escape(unit));
+            format!(r#"<span class="rich"><strong>{number}</strong> {unit}</span>"#)
+        });
+    let image = picture(&card.image).map_or_else(String::new, |source| {
+        format!(r#"<img loading="lazy" alt="" src="{}">"#, escape(&source))
+    });
+    let inside = [
+        status,
+        title,
+        form.collect(),
+        rich,
+        row("content", &card.content),
+        image,
+        row("files", &card.file_count),
+        row("author", &card.author),
+    ];
+    let (colour, card) = (
+        last_six(&card.head_colour),
+        anchor("oa", &card.url, &inside.concat()),
+    );
+    format!(r#"<div class="oa-card" style="border-top-color:{colour}">{card}</div>"#)
+}
+
+/// `#rrggbb` of a colour that comes with its opacity in front.
+fn last_six(colour_text: &str) -> String {
+    let skipped = colour_text.chars().count().saturating_sub(6);
+    let digits: String = colour_text.chars().skip(skipped).collect();
+    colour(&format!("#{digits}")).to_owned()
 }
 
 fn draw_feed(links: &[FeedLink]) -> String {

@@ -247,7 +247,10 @@ async fn take_body(headers: &HeaderMap, body: Body) -> Result<(Body, Value), Res
     let bytes = to_bytes(body, READ_AT_MOST)
         .await
         .map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
-    let kept = kept(&bytes, kind.starts_with("application/x-www-form-urlencoded"));
+    let kept = kept(
+        &bytes,
+        kind.starts_with("application/x-www-form-urlencoded"),
+    );
     Ok((Body::from(bytes), kept))
 }
 
@@ -309,8 +312,7 @@ fn masked(value: Value, is_request: bool) -> Value {
             .into_iter()
             .map(|(key, value)| {
                 let name = key.to_lowercase();
-                let is_secret =
-                    SECRETS.contains(&name.as_str()) || (is_request && name == "code");
+                let is_secret = SECRETS.contains(&name.as_str()) || (is_request && name == "code");
                 let value = match value {
                     Value::String(text) if is_secret => mask(&text).into(),
                     Value::Object(_) if name == "headers" => Value::from("…"),
@@ -319,7 +321,10 @@ fn masked(value: Value, is_request: bool) -> Value {
                 (key, value)
             })
             .collect(),
-        Value::Array(rows) => rows.into_iter().map(|row| masked(row, is_request)).collect(),
+        Value::Array(rows) => rows
+            .into_iter()
+            .map(|row| masked(row, is_request))
+            .collect(),
         value => value,
     }
 }
@@ -342,12 +347,18 @@ mod tests {
         let body = json!({"appSecret": "a-very-long-secret", "nested": [{"token": "short"}], "code": "login-code"});
         let kept = masked(body, true).to_string();
         assert!(!kept.contains("very-long") && !kept.contains("short") && !kept.contains("login"));
-        assert_eq!(masked(json!({"code": "x.y"}), false), json!({"code": "x.y"}));
+        assert_eq!(
+            masked(json!({"code": "x.y"}), false),
+            json!({"code": "x.y"})
+        );
     }
 
     #[test]
     fn a_name_has_no_ids() {
-        assert_eq!(name_of("/v1.0/todo/users/union-lina/tasks"), "todo/users/tasks");
+        assert_eq!(
+            name_of("/v1.0/todo/users/union-lina/tasks"),
+            "todo/users/tasks"
+        );
         let notice = "/topapi/message/corpconversation/asyncsend_v2";
         assert_eq!(name_of(notice), "corpconversation/asyncsend_v2");
     }

@@ -20,9 +20,9 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::call_log::CallRecord;
 use crate::faults::Fault;
+use crate::meters::month_of;
 use crate::rules::{Edition, Limits, Rules};
 use crate::shared::{Event, Shared};
-use crate::meters::month_of;
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -279,8 +279,12 @@ async fn call_events(
         ))
     });
     let hello = futures_util::stream::iter([Ok(Sent::default().event("hello").data("{}"))]);
-    Sse::new(hello.chain(heard).take_until(shared.stop.clone().cancelled_owned()))
-        .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    Sse::new(
+        hello
+            .chain(heard)
+            .take_until(shared.stop.clone().cancelled_owned()),
+    )
+    .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
 async fn organisation(State(shared): State<Arc<Shared>>) -> Json<Value> {

@@ -90,7 +90,10 @@ pub(crate) fn legacy_caller(
         }
         Err(Turned::Scope(scope)) => Err(LegacyRefusal::gateway(
             "60011",
-            &format!("{}, {{requiredScopes=[{scope}]}}", apply_text(client_id, scope)),
+            &format!(
+                "{}, {{requiredScopes=[{scope}]}}",
+                apply_text(client_id, scope)
+            ),
         )),
         Err(Turned::TooFast) => Err(LegacyRefusal::gateway(
             "90018",
@@ -115,7 +118,9 @@ pub(crate) fn scope_refusal(client_id: &str, scope: &'static str) -> ModernRefus
 
 fn apply_text(client_id: &str, scope: &str) -> String {
     let link = "https://open-dev.dingtalk.com/appscope/apply?content=";
-    format!("应用尚未开通所需的权限：[{scope}]，点击链接申请并开通即可：{link}{client_id}%23{scope}")
+    format!(
+        "应用尚未开通所需的权限：[{scope}]，点击链接申请并开通即可：{link}{client_id}%23{scope}"
+    )
 }
 
 fn admit(world: &mut World, call: &Call, caller: &Caller, now_ms: i64) -> Result<(), Turned> {

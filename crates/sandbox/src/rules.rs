@@ -62,7 +62,9 @@ impl Default for Access {
 
 impl Access {
     pub(crate) fn withholds(&self, scope: &str) -> bool {
-        self.withheld_scopes.iter().any(|withheld| withheld == scope)
+        self.withheld_scopes
+            .iter()
+            .any(|withheld| withheld == scope)
     }
 
     pub(crate) fn admits(&self, peer: std::net::IpAddr) -> bool {

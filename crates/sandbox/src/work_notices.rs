@@ -65,11 +65,11 @@ pub(crate) fn query_key(task_id: u64) -> String {
 pub(crate) struct WorkNotices {
     tasks: BTreeMap<u64, NoticeTask>,
     /// (client id, userid) → the day, how many, and which contents.
-    today: HashMap<(String, String), Day>,
+    today: HashMap<(String, String), Received>,
 }
 
 #[derive(Debug, Default)]
-struct Day {
+struct Received {
     day: String,
     count: u32,
     contents: HashSet<String>,
@@ -84,9 +84,9 @@ impl WorkNotices {
                 let key = (task.client_id.clone(), userid.clone());
                 let today = self.today.entry(key).or_default();
                 if today.day != day {
-                    *today = Day {
+                    *today = Received {
                         day: day.clone(),
-                        ..Day::default()
+                        ..Received::default()
                     };
                 }
                 today.count += 1;
@@ -149,7 +149,7 @@ impl WorkNotices {
         self.tasks.get(&id)?.status.as_ref()
     }
 
-    fn of_day(&self, client_id: &str, userid: &str, day: &str) -> Option<&Day> {
+    fn of_day(&self, client_id: &str, userid: &str, day: &str) -> Option<&Received> {
         self.today
             .get(&(client_id.to_owned(), userid.to_owned()))
             .filter(|today| today.day == day)

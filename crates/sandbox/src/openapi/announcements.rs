@@ -223,11 +223,13 @@ pub(super) fn readers(shared: &Shared, call: &Call) -> Result<Value, ModernRefus
     let mut world = shared.world();
     modern_caller(&mut world, call, shared.clock.now_ms())?;
     let row = readable(&world, call)?;
-    let count = call.query("maxResults").map_or(Some(READERS_AT_MOST), |text| {
-        text.parse()
-            .ok()
-            .filter(|count| (1..=READERS_AT_MOST).contains(count))
-    });
+    let count = call
+        .query("maxResults")
+        .map_or(Some(READERS_AT_MOST), |text| {
+            text.parse()
+                .ok()
+                .filter(|count| (1..=READERS_AT_MOST).contains(count))
+        });
     // Inferred code.
     let count = count.ok_or_else(|| {
         ModernRefusal::bad("invalidParameter.maxResults", "maxResults 取值范围 1-500")
@@ -239,8 +241,7 @@ pub(super) fn readers(shared: &Shared, call: &Call) -> Result<Value, ModernRefus
     let receivers = world.readership_of(row);
     let users = receivers.iter().skip(from).take(count).map(|person| {
         let read_ms = world.announcements.read_at(&row.id, &person.userid);
-        let mut user =
-            json!({ "userId": person.userid, "read": read_ms.is_some().to_string() });
+        let mut user = json!({ "userId": person.userid, "read": read_ms.is_some().to_string() });
         if let Some(read_ms) = read_ms {
             user["readTimestamp"] = read_ms.into();
         }
@@ -346,7 +347,9 @@ fn read_receivers(
 
 fn read_category(request: &Value) -> Result<String, LegacyRefusal> {
     match request["category_id"].as_str().filter(|id| !id.is_empty()) {
-        None => Ok(CATEGORIES.first().map_or_else(String::new, |(id, _)| (*id).into())),
+        None => Ok(CATEGORIES
+            .first()
+            .map_or_else(String::new, |(id, _)| (*id).into())),
         Some(id) if !category_name(id).is_empty() => Ok(id.to_owned()),
         Some(_) => Err(invalid("category_id，公告分类不存在")),
     }

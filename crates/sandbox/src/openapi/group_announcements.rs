@@ -99,7 +99,10 @@ pub(super) fn list(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal>
     let mut world = shared.world();
     let body = admitted(&mut world, call, shared.clock.now_ms())?;
     let (conversation, _) = member(&world, &body)?;
-    let size = body["pageSize"].as_u64().unwrap_or(20).clamp(1, PAGE_AT_MOST);
+    let size = body["pageSize"]
+        .as_u64()
+        .unwrap_or(20)
+        .clamp(1, PAGE_AT_MOST);
     let size = usize::try_from(size).unwrap_or(20);
     let cursor = &body["nextPageCursor"];
     let from = cursor.as_u64().or_else(|| cursor.as_str()?.parse().ok());
@@ -136,7 +139,10 @@ fn member(world: &World, body: &Value) -> Result<(String, String), ModernRefusal
     if group.members.iter().any(|member| member == userid) {
         Ok((conversation.to_owned(), userid.to_owned()))
     } else {
-        Err(ModernRefusal::bad("invalidParameter.userId", "userId 不在群内"))
+        Err(ModernRefusal::bad(
+            "invalidParameter.userId",
+            "userId 不在群内",
+        ))
     }
 }
 
@@ -178,9 +184,9 @@ fn whole(world: &World, row: &GroupAnnouncement) -> Value {
         .group(&row.conversation)
         .map(|group| group.members.as_slice())
         .unwrap_or_default();
-    let read = members.iter().filter(|member| {
-        message.is_some_and(|message| world.read_at(message, member).is_some())
-    });
+    let read = members
+        .iter()
+        .filter(|member| message.is_some_and(|message| world.read_at(message, member).is_some()));
     let person = world.person(&row.userid);
     json!({
         "dataId": row.id,

@@ -37,7 +37,9 @@ pub(super) fn asked(
 
 /// Numbers arrive as numbers or, in forms, as strings.
 pub(super) fn number(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+    value
+        .as_i64()
+        .or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 /// `true`, `"true"`; anything else is false.

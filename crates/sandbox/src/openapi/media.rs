@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::legacy::{Asked, missing};
+use super::legacy::missing;
 use crate::call::{Call, LegacyRefusal, legacy_answer, legacy_caller};
 use crate::journal::Entry;
 use crate::media::{MediaFile, extension_of};
@@ -21,7 +21,11 @@ const MEGABYTE: usize = 1024 * 1024;
 
 /// Type, largest size and the extensions it may have.
 const KINDS: &[(&str, usize, &[&str])] = &[
-    ("image", 20 * MEGABYTE, &["jpg", "jpeg", "gif", "png", "bmp"]),
+    (
+        "image",
+        20 * MEGABYTE,
+        &["jpg", "jpeg", "gif", "png", "bmp"],
+    ),
     ("voice", 2 * MEGABYTE, &["amr", "mp3", "wav"]),
     ("video", 20 * MEGABYTE, &["mp4"]),
     (
@@ -78,19 +82,8 @@ async fn read_form(call: &Call) -> Form {
 fn admit(shared: &Shared, call: &Call, form: Form) -> Result<Value, LegacyRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
-    let caller = legacy_caller(&mut world, call, now_ms)?;
-    let asked = Asked {
-        shared,
-        world: &mut world,
-        caller: &caller,
-        body: &Value::Null,
-        now_ms,
-    };
-    keep(asked, call.query("type").map(str::to_owned).or(form.kind.clone()), form)
-}
-
-fn keep(asked: Asked<'_>, kind: Option<String>, form: Form) -> Result<Value, LegacyRefusal> {
-    let wanted = kind.as_deref().map(str::trim);
+    legacy_caller(&mut world, call, now_ms)?;
+    let wanted = call.query("type").or(form.kind.as_deref()).map(str::trim);
     let (kind, size_at_most, extensions) = KINDS
         .iter()
         .find(|(kind, ..)| Some(*kind) == wanted)
@@ -103,16 +96,16 @@ fn keep(asked: Asked<'_>, kind: Option<String>, form: Form) -> Result<Value, Leg
     if bytes.is_empty() || bytes.len() > *size_at_most {
         return Err(LegacyRefusal::new(40_006, "不合法的文件大小"));
     }
-    let id = format!("@lAz{}", asked.shared.ids().code());
-    asked.world.record(Entry::Media(MediaFile {
+    let id = format!("@lAz{}", shared.ids().code());
+    world.record(Entry::Media(MediaFile {
         id: id.clone(),
         kind: (*kind).to_owned(),
         name,
         size: bytes.len(),
-        at_ms: asked.now_ms,
+        at_ms: now_ms,
         bytes,
     }));
-    Ok(json!({ "type": kind, "media_id": id, "created_at": asked.now_ms }))
+    Ok(json!({ "type": kind, "media_id": id, "created_at": now_ms }))
 }
 
 /// `GET /sandbox/media/{id}`: what the chat client shows or lets the reader keep.

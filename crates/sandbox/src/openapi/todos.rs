@@ -55,8 +55,8 @@ pub(super) fn create(shared: &Shared, call: &Call) -> Result<Value, ModernRefusa
         source_id
     };
     (todo.created_ms, todo.modified_ms) = (now_ms, now_ms);
-    let answer = whole(&todo, shared.ids().request_id());
-    keep(shared, &mut world, todo, "todo_task_create");
+    let answer = whole(&todo, &shared.ids().request_id());
+    keep(shared, &mut world, &todo, "todo_task_create");
     Ok(answer)
 }
 
@@ -78,7 +78,11 @@ pub(super) fn update(shared: &Shared, call: &Call) -> Result<Value, ModernRefusa
     }
     if !body["executorIds"].is_null() {
         let ids = people(&world, &body, "executorIds", PEOPLE_AT_UPDATE, UPDATE)?;
-        let done = |id: &String| todo.executors.iter().any(|one| one.id == *id && one.is_done);
+        let done = |id: &String| {
+            todo.executors
+                .iter()
+                .any(|one| one.id == *id && one.is_done)
+        };
         let executors = ids.into_iter().map(|id| Executor {
             is_done: done(&id),
             id,
@@ -98,7 +102,7 @@ pub(super) fn update(shared: &Shared, call: &Call) -> Result<Value, ModernRefusa
         }
     }
     todo.modified_ms = now_ms;
-    keep(shared, &mut world, todo, "todo_task_update");
+    keep(shared, &mut world, &todo, "todo_task_update");
     Ok(json!({ "result": true, "requestId": shared.ids().request_id() }))
 }
 
@@ -129,7 +133,7 @@ pub(super) fn executor_status(shared: &Shared, call: &Call) -> Result<Value, Mod
         set_done(&mut todo, all_done, now_ms);
     }
     todo.modified_ms = now_ms;
-    keep(shared, &mut world, todo, "todo_task_update");
+    keep(shared, &mut world, &todo, "todo_task_update");
     Ok(json!({ "result": true, "requestId": shared.ids().request_id() }))
 }
 
@@ -164,7 +168,7 @@ pub(super) fn get(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> 
     let mut world = shared.world();
     let caller = modern_caller(&mut world, call, shared.clock.now_ms())?;
     let todo = own_todo(&world, call, &caller, GET)?;
-    Ok(whole(&todo, shared.ids().request_id()))
+    Ok(whole(&todo, &shared.ids().request_id()))
 }
 
 /// `GET …/tasks/sources/{sourceId}`
@@ -175,7 +179,7 @@ pub(super) fn by_source(shared: &Shared, call: &Call) -> Result<Value, ModernRef
     let source_id = segment(call, 7);
     let todo = world.todos.with_source(&caller.client_id, &source_id);
     let todo = todo.ok_or_else(|| wrong(GET, "task not exist"))?;
-    Ok(whole(todo, shared.ids().request_id()))
+    Ok(whole(todo, &shared.ids().request_id()))
 }
 
 /// `POST /v1.0/todo/users/{unionId}/org/tasks/query {"nextToken","isDone","roleTypes","todoType"}`
@@ -337,7 +341,13 @@ fn read_new(world: &World, body: &Value) -> Result<Todo, ModernRefusal> {
             .into_iter()
             .map(|id| Executor { id, is_done: false })
             .collect(),
-        participants: people(world, body, "participantIds", PARTICIPANTS_AT_CREATE, CREATE)?,
+        participants: people(
+            world,
+            body,
+            "participantIds",
+            PARTICIPANTS_AT_CREATE,
+            CREATE,
+        )?,
         app_url,
         pc_url,
         content_fields: body["contentFieldList"].clone(),
@@ -403,20 +413,21 @@ fn set_done(todo: &mut Todo, is_done: bool, now_ms: i64) {
     todo.done_ms = is_done.then_some(now_ms);
 }
 
-fn keep(shared: &Shared, world: &mut World, todo: Todo, event: &str) {
+fn keep(shared: &Shared, world: &mut World, todo: &Todo, event: &str) {
     world.record(Entry::Todo(todo.clone()));
-    tell(shared, world, &todo, event);
+    tell(shared, world, todo, event);
     shared.tell(Event::Changed);
 }
 
 /// `todo_task_create`, `todo_task_update` and `todo_task_delete` to the apps that subscribe.
 fn tell(shared: &Shared, world: &mut World, todo: &Todo, event: &str) {
     let union_ids: Vec<_> = todo.executors.iter().map(|one| one.id.as_str()).collect();
-    let data = json!({ "taskId": todo.id.to_string(), "unionIdList": union_ids, "bizTag": BIZ_TAG });
+    let data =
+        json!({ "taskId": todo.id.to_string(), "unionIdList": union_ids, "bizTag": BIZ_TAG });
     crate::push::emit(shared, world, event, data);
 }
 
-fn whole(todo: &Todo, request_id: String) -> Value {
+fn whole(todo: &Todo, request_id: &str) -> Value {
     let executors: Vec<_> = todo.executors.iter().map(|one| one.id.as_str()).collect();
     let done: Vec<_> = todo
         .executors

@@ -77,7 +77,9 @@ pub(super) fn result(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusa
         if progress_of(asked.world, task, asked.now_ms).1 < 2 {
             return Ok(json!({ "send_result": empty_result() }));
         }
-        let messages = asked.world.with_query_key(&work_notices::query_key(task.id));
+        let messages = asked
+            .world
+            .with_query_key(&work_notices::query_key(task.id));
         let userids_with = |wanted: bool| -> Vec<&str> {
             let rows = messages.iter().filter_map(|message| {
                 let userid = message.recipient()?;
@@ -158,7 +160,10 @@ impl Request {
         }
         // The two codes are inferred.
         if userids.len() > USERS_AT_MOST {
-            return Err(LegacyRefusal::new(40_031, "不合法的UserID列表，最大长度100"));
+            return Err(LegacyRefusal::new(
+                40_031,
+                "不合法的UserID列表，最大长度100",
+            ));
         }
         if departments.len() > DEPARTMENTS_AT_MOST {
             return Err(invalid("dept_id_list，最大长度20"));
@@ -213,7 +218,10 @@ fn find_receivers(
             .department_ids
             .iter()
             .flat_map(|id| organisation.with_ancestors(*id));
-        request.to_all || lines.into_iter().any(|id| request.departments.contains(&id))
+        request.to_all
+            || lines
+                .into_iter()
+                .any(|id| request.departments.contains(&id))
     };
     if request.to_all || !request.departments.is_empty() {
         for person in organisation.people.iter().filter(wanted) {

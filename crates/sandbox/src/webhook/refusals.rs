@@ -44,7 +44,10 @@ pub(crate) fn too_fast(rules: &Rules) -> LegacyRefusal {
 
 /// Inferred from the code of the other budget; the documentation does not say what a webhook answers here.
 pub(super) fn month_used_up() -> LegacyRefusal {
-    LegacyRefusal::new(90_020, "您的组织本月 Webhook 调用量已用完，请升级或购买增购包")
+    LegacyRefusal::new(
+        90_020,
+        "您的组织本月 Webhook 调用量已用完，请升级或购买增购包",
+    )
 }
 
 pub(super) fn too_long(rules: &Rules) -> LegacyRefusal {

@@ -26,7 +26,13 @@ async fn a_ding_names_whom_it_did_not_reach_and_who_has_read_it() {
     trial.sandbox.read_all_as("lina");
     let named = json!({"robotCode": "dingapp", "openDingId": sent["openDingId"]});
     let read = trial
-        .expect(200, "POST", "/v1.0/robot/ding/readStatuses/query", &token, &named)
+        .expect(
+            200,
+            "POST",
+            "/v1.0/robot/ding/readStatuses/query",
+            &token,
+            &named,
+        )
         .await;
     let rows = json!([{"userId": "lina", "readStatus": "READ"}, {"userId": "wangfang", "readStatus": "UNREAD"}]);
     assert_eq!(read["result"]["robotDingReadInfoList"], rows);
@@ -47,23 +53,38 @@ async fn limits_of_ding() {
         (ding(1, &many), "ding.receivercount.limit"),
         (ding(2, &many[..21]), "ding.receivercount.limit"),
         (ding(1, &[]), "miss.staffId"),
-        (json!({"robotCode": "other", "remindType": 1, "receiverUserIdList": ["lina"], "content": "x"}), "invalid.chatbotId"),
+        (
+            json!({"robotCode": "other", "remindType": 1, "receiverUserIdList": ["lina"], "content": "x"}),
+            "invalid.chatbotId",
+        ),
     ] {
         let answer = trial.expect(400, "POST", SEND, &token, &body).await;
         assert_eq!(answer["code"], code);
     }
     trial.sandbox.set_rules(Rules {
-        limits: Limits { dings_per_minute: Some(1), ..Limits::default() },
+        limits: Limits {
+            dings_per_minute: Some(1),
+            ..Limits::default()
+        },
         ..Rules::default()
     });
-    trial.expect(200, "POST", SEND, &token, &ding(2, &lina)).await;
-    let fast = trial.expect(400, "POST", SEND, &token, &ding(2, &lina)).await;
+    trial
+        .expect(200, "POST", SEND, &token, &ding(2, &lina))
+        .await;
+    let fast = trial
+        .expect(400, "POST", SEND, &token, &ding(2, &lina))
+        .await;
     assert_eq!(fast["code"], "toomuch.msg");
     trial.sandbox.set_rules(Rules {
-        access: Access { ding_quota: false, ..Access::default() },
+        access: Access {
+            ding_quota: false,
+            ..Access::default()
+        },
         ..Rules::default()
     });
-    let poor = trial.expect(400, "POST", SEND, &token, &ding(3, &lina)).await;
+    let poor = trial
+        .expect(400, "POST", SEND, &token, &ding(3, &lina))
+        .await;
     assert_eq!(poor["code"], "ding.serverquota.insufficient");
 }
 
@@ -76,7 +97,10 @@ async fn upload(trial: &Trial, query: &str, name: &str, bytes: Vec<u8>) -> Value
     let answer = trial
         .http
         .post(trial.url(&format!("/media/upload?access_token={token}{query}")))
-        .header("content-type", format!("multipart/form-data; boundary={boundary}"))
+        .header(
+            "content-type",
+            format!("multipart/form-data; boundary={boundary}"),
+        )
         .body(body)
         .send()
         .await
@@ -88,16 +112,27 @@ async fn upload(trial: &Trial, query: &str, name: &str, bytes: Vec<u8>) -> Value
 async fn a_file_is_uploaded_named_in_a_notice_and_shown() {
     let trial = Trial::start().await;
     let made = upload(&trial, "&type=file", "年假办法.pdf", b"%PDF-1.7".to_vec()).await;
-    assert_eq!((&made["errcode"], &made["type"]), (&json!(0), &json!("file")), "{made}");
+    assert_eq!(
+        (&made["errcode"], &made["type"]),
+        (&json!(0), &json!("file")),
+        "{made}"
+    );
     let id = made["media_id"].as_str().unwrap();
     assert!(id.starts_with("@lA") && made["created_at"].is_i64());
     let token = trial.token().await;
     let notice = json!({"agent_id": 7, "userid_list": "lina", "msg": {"msgtype": "file", "file": {"media_id": id}}});
     let answer = trial
-        .oapi("/topapi/message/corpconversation/asyncsend_v2", &token, &notice)
+        .oapi(
+            "/topapi/message/corpconversation/asyncsend_v2",
+            &token,
+            &notice,
+        )
         .await;
     assert_eq!(answer["errcode"], 0, "{answer}");
-    assert_eq!(trial.sandbox.messages()[0].content.preview(), "[文件] 年假办法.pdf");
+    assert_eq!(
+        trial.sandbox.messages()[0].content.preview(),
+        "[文件] 年假办法.pdf"
+    );
     let shown = trial
         .http
         .get(trial.url(&format!("/sandbox/media/{}", id.replace('@', "%40"))))

@@ -42,12 +42,7 @@ async fn run(trial: &Trial, script: &str, arguments: &[&str]) {
 #[tokio::test]
 async fn the_official_sdk_gets_the_documented_results() {
     let trial = trial().await;
-    run(
-        &trial,
-        "official_sdk.py",
-        &["dingapp", "app-secret", CID],
-    )
-    .await;
+    run(&trial, "official_sdk.py", &["dingapp", "app-secret", CID]).await;
     assert_eq!(trial.sandbox.messages().len(), 3);
     assert_eq!(
         trial.sandbox.messages_of("lina").len(),
@@ -87,5 +82,9 @@ async fn the_official_sdk_reads_what_is_answered_about_to_dos_announcements_and_
         .iter()
         .filter_map(|call| call.refusal.as_deref())
         .collect();
-    assert_eq!(refused, ["todo.taskCreate.paramError"], "the one it expected");
+    assert_eq!(
+        refused,
+        ["todo.taskCreate.paramError"],
+        "the one it expected"
+    );
 }

@@ -15,7 +15,10 @@ fn batch() -> Value {
 }
 
 fn with_access(access: Access) -> Rules {
-    Rules { access, ..Rules::default() }
+    Rules {
+        access,
+        ..Rules::default()
+    }
 }
 
 #[tokio::test]
@@ -24,25 +27,52 @@ async fn every_call_is_logged_with_its_app_and_cost_and_without_secrets() {
     let token = trial.token().await;
     trial.expect(200, "POST", BATCH, &token, &batch()).await;
     trial.oapi(USER, &token, &json!({"userid": "lina"})).await;
-    trial.oapi(USER, "wrong-token-0123456789", &json!({"userid": "lina"})).await;
+    trial
+        .oapi(USER, "wrong-token-0123456789", &json!({"userid": "lina"}))
+        .await;
     assert_eq!(trial.say("open", "早").await, 0);
-    trial.sandbox.set_faults(vec![Fault::next(1, "", FaultKind::Status { status: 503 })]);
-    let answer = trial.http.post(trial.url(BATCH)).json(&batch()).send().await.unwrap();
+    trial
+        .sandbox
+        .set_faults(vec![Fault::next(1, "", FaultKind::Status { status: 503 })]);
+    let answer = trial
+        .http
+        .post(trial.url(BATCH))
+        .json(&batch())
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 503);
     let calls = trial.sandbox.calls();
     let rows: Vec<_> = calls
         .iter()
-        .map(|call| (call.name.as_str(), call.app.as_deref(), call.metered, call.refusal.as_deref()))
+        .map(|call| {
+            (
+                call.name.as_str(),
+                call.app.as_deref(),
+                call.metered,
+                call.refusal.as_deref(),
+            )
+        })
         .collect();
     assert_eq!(
         rows,
         [
             ("oauth2/accessToken", Some("dingapp"), Metering::None, None),
-            ("robot/oToMessages/batchSend", Some("dingapp"), Metering::Api, None),
+            (
+                "robot/oToMessages/batchSend",
+                Some("dingapp"),
+                Metering::Api,
+                None
+            ),
             ("user/get", Some("dingapp"), Metering::None, None),
             ("user/get", None, Metering::None, Some("88/40014")),
             ("robot/send", None, Metering::Push, None),
-            ("robot/oToMessages/batchSend", None, Metering::None, Some("503")),
+            (
+                "robot/oToMessages/batchSend",
+                None,
+                Metering::None,
+                Some("503")
+            ),
         ]
     );
     assert_eq!(calls[5].fault.as_deref(), Some("status"));
@@ -50,11 +80,32 @@ async fn every_call_is_logged_with_its_app_and_cost_and_without_secrets() {
     assert!(!all.contains("app-secret") && !all.contains(&token) && !all.contains("wrong-token"));
     assert!(trial.sandbox.quota().calls == 1 && trial.sandbox.quota().webhooks == 1);
 
-    let seen: Value = trial.http.get(trial.url("/sandbox/calls?app=dingapp&metered=api")).send().await.unwrap().json().await.unwrap();
+    let seen: Value = trial
+        .http
+        .get(trial.url("/sandbox/calls?app=dingapp&metered=api"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(seen["calls"].as_array().unwrap().len(), 1);
-    let seen: Value = trial.http.get(trial.url("/sandbox/calls?refused=true&path=user")).send().await.unwrap().json().await.unwrap();
+    let seen: Value = trial
+        .http
+        .get(trial.url("/sandbox/calls?refused=true&path=user"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     assert_eq!(seen["calls"][0]["answer"]["sub_code"], "40014");
-    trial.http.delete(trial.url("/sandbox/calls")).send().await.unwrap();
+    trial
+        .http
+        .delete(trial.url("/sandbox/calls"))
+        .send()
+        .await
+        .unwrap();
     assert!(trial.sandbox.calls().is_empty());
 }
 
@@ -67,16 +118,34 @@ async fn a_scope_that_was_not_granted_is_named_in_each_host_s_words() {
         ..Access::default()
     }));
     let answer = trial.oapi(USER, &token, &json!({"userid": "lina"})).await;
-    assert_eq!((&answer["errcode"], &answer["sub_code"]), (&json!(88), &json!("60011")));
+    assert_eq!(
+        (&answer["errcode"], &answer["sub_code"]),
+        (&json!(88), &json!("60011"))
+    );
     let text = answer["sub_msg"].as_str().unwrap();
-    assert!(text.contains("应用尚未开通所需的权限：[qyapi_get_member]"), "{text}");
-    assert!(text.contains("https://open-dev.dingtalk.com/appscope/apply?content=dingapp%23qyapi_get_member"));
+    assert!(
+        text.contains("应用尚未开通所需的权限：[qyapi_get_member]"),
+        "{text}"
+    );
+    assert!(text.contains(
+        "https://open-dev.dingtalk.com/appscope/apply?content=dingapp%23qyapi_get_member"
+    ));
     assert!(text.contains("{requiredScopes=[qyapi_get_member]}"));
     let todo = "/v1.0/todo/users/union-lina/tasks";
     let answer = trial.expect(403, "POST", todo, &token, &json!({})).await;
-    assert_eq!(answer["code"], "Forbidden.AccessDenied.AccessTokenPermissionDenied");
-    assert_eq!(answer["accessdenieddetail"]["requiredScopes"], json!(["Todo.Todo.Write"]));
-    assert_eq!(trial.sandbox.quota().calls, 0, "a refused call is not counted");
+    assert_eq!(
+        answer["code"],
+        "Forbidden.AccessDenied.AccessTokenPermissionDenied"
+    );
+    assert_eq!(
+        answer["accessdenieddetail"]["requiredScopes"],
+        json!(["Todo.Todo.Write"])
+    );
+    assert_eq!(
+        trial.sandbox.quota().calls,
+        0,
+        "a refused call is not counted"
+    );
 }
 
 #[tokio::test]
@@ -127,7 +196,9 @@ async fn a_used_up_month_goes_on_for_five_days_and_a_new_month_starts_anew() {
     let token = trial.token().await;
     let answer = trial.expect(403, "POST", BATCH, &token, &batch()).await;
     assert_eq!(answer["code"], "Forbidden.AccessDenied.ApiCountLimitForOrg");
-    let answer = trial.oapi(notice, &token, &json!({"agent_id": 7, "task_id": 1})).await;
+    let answer = trial
+        .oapi(notice, &token, &json!({"agent_id": 7, "task_id": 1}))
+        .await;
     assert_eq!(answer["sub_code"], "90020");
     let answer = trial.oapi(USER, &token, &json!({"userid": "lina"})).await;
     assert_eq!(answer["errcode"], 0, "the directory is free");
@@ -140,12 +211,24 @@ async fn a_used_up_month_goes_on_for_five_days_and_a_new_month_starts_anew() {
 #[tokio::test]
 async fn an_edition_sets_the_budgets() {
     let trial = Trial::start().await;
-    let set = trial.http.post(trial.url("/sandbox/rules")).json(&json!({"edition": "professional", "limits": {"webhook_per_minute": null}}));
+    let set = trial
+        .http
+        .post(trial.url("/sandbox/rules"))
+        .json(&json!({"edition": "professional", "limits": {"webhook_per_minute": null}}));
     let rules: Value = set.send().await.unwrap().json().await.unwrap();
-    assert_eq!((&rules["limits"]["calls_per_month"], &rules["limits"]["webhooks_per_month"]), (&json!(200_000), &json!(50_000)));
+    assert_eq!(
+        (
+            &rules["limits"]["calls_per_month"],
+            &rules["limits"]["webhooks_per_month"]
+        ),
+        (&json!(200_000), &json!(50_000))
+    );
     assert!(rules["limits"]["webhook_per_minute"].is_null());
     assert_eq!(Limits::of(Edition::Standard), Limits::default());
-    let set = trial.http.post(trial.url("/sandbox/rules")).json(&json!({"edition": "golden"}));
+    let set = trial
+        .http
+        .post(trial.url("/sandbox/rules"))
+        .json(&json!({"edition": "golden"}));
     assert_eq!(set.send().await.unwrap().status(), 422);
 }
 
@@ -153,7 +236,10 @@ async fn an_edition_sets_the_budgets() {
 async fn an_address_that_calls_too_often_is_banned_for_five_minutes() {
     let trial = Trial::start().await;
     let rules = |ban_answer| Rules {
-        limits: Limits { calls_per_address: Some(2), ..Limits::default() },
+        limits: Limits {
+            calls_per_address: Some(2),
+            ..Limits::default()
+        },
         ban_answer,
         ..Rules::default()
     };
@@ -161,13 +247,20 @@ async fn an_address_that_calls_too_often_is_banned_for_five_minutes() {
     for _ in 0..2 {
         trial.token().await;
     }
-    let ask = || trial.http.get(trial.url("/gettoken?appkey=dingapp&appsecret=app-secret"));
+    let ask = || {
+        trial
+            .http
+            .get(trial.url("/gettoken?appkey=dingapp&appsecret=app-secret"))
+    };
     let page = ask().send().await.unwrap().text().await.unwrap();
     assert!(page.starts_with("<!doctype html>"), "{page}");
     trial.sandbox.set_rules(rules(BanAnswer::Json));
     trial.sandbox.clock().advance_ms(4 * 60_000);
     let answer: Value = ask().send().await.unwrap().json().await.unwrap();
-    assert_eq!((&answer["status"], &answer["wait"]), (&json!(1111), &json!(5)));
+    assert_eq!(
+        (&answer["status"], &answer["wait"]),
+        (&json!(1111), &json!(5))
+    );
     trial.sandbox.clock().advance_ms(60_000);
     trial.token().await;
 }

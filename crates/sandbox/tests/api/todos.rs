@@ -26,13 +26,21 @@ async fn a_source_id_makes_one_to_do() {
     let trial = Trial::start().await;
     let token = trial.token().await;
     let id = create(&trial, &token, "notice-1").await;
-    let again = trial.expect(400, "POST", TASKS, &token, &task("notice-1")).await;
+    let again = trial
+        .expect(400, "POST", TASKS, &token, &task("notice-1"))
+        .await;
     assert_eq!(again["code"], "todo.taskCreate.paramError");
     let message = again["message"].as_str().unwrap();
-    assert!(message.contains("task exist") && message.contains(&id), "{message}");
+    assert!(
+        message.contains("task exist") && message.contains(&id),
+        "{message}"
+    );
     let source = format!("{TASKS}/sources/notice-1");
     let found = trial.expect(200, "GET", &source, &token, &json!({})).await;
-    assert_eq!((&found["id"], &found["todoType"]), (&json!(id), &json!("READ")));
+    assert_eq!(
+        (&found["id"], &found["todoType"]),
+        (&json!(id), &json!("READ"))
+    );
     assert_eq!(trial.sandbox.todos()[0].kind, TodoKind::Read);
 }
 
@@ -44,20 +52,33 @@ async fn everyone_is_done_when_the_last_executor_is() {
     let at = format!("{TASKS}/{id}");
     let status = format!("{at}/executorStatus?operatorId=union-zhangwei");
     let done = |who: &str| json!({"executorStatusList": [{"id": who, "isDone": true}]});
-    trial.expect(200, "PUT", &status, &token, &done("union-lina")).await;
+    trial
+        .expect(200, "PUT", &status, &token, &done("union-lina"))
+        .await;
     let todo = trial.expect(200, "GET", &at, &token, &json!({})).await;
-    assert_eq!((&todo["done"], &todo["doneExecutorIds"]), (&json!(false), &json!(["union-lina"])));
+    assert_eq!(
+        (&todo["done"], &todo["doneExecutorIds"]),
+        (&json!(false), &json!(["union-lina"]))
+    );
     let query = "/v1.0/todo/users/union-lina/org/tasks/query";
     let asked = json!({"isDone": true, "todoType": "READ", "roleTypes": [["executor"]]});
     let list = trial.expect(200, "POST", query, &token, &asked).await;
     assert_eq!(list["todoCards"][0]["taskId"], json!(id));
-    trial.expect(200, "PUT", &status, &token, &done("union-wangfang")).await;
+    trial
+        .expect(200, "PUT", &status, &token, &done("union-wangfang"))
+        .await;
     assert!(trial.sandbox.todos()[0].is_done);
-    trial.expect(400, "PUT", &status, &token, &done("union-zhaolei")).await;
+    trial
+        .expect(400, "PUT", &status, &token, &done("union-zhaolei"))
+        .await;
     trial.sandbox.clock().advance_ms(181 * 24 * 3_600_000);
     let token = trial.token().await;
     let list = trial.expect(200, "POST", query, &token, &asked).await;
-    assert_eq!(list["todoCards"], json!([]), "finished ones are listed for 180 days");
+    assert_eq!(
+        list["todoCards"],
+        json!([]),
+        "finished ones are listed for 180 days"
+    );
 }
 
 #[tokio::test]
@@ -69,11 +90,16 @@ async fn changes_hiding_and_deletion() {
     let change = json!({"subject": "请尽快阅读", "executorIds": ["union-liuyang"], "done": true});
     trial.expect(200, "PUT", &at, &token, &change).await;
     let todo = trial.sandbox.todos().remove(0);
-    assert_eq!((todo.subject.as_str(), todo.executors.len(), todo.is_done), ("请尽快阅读", 1, true));
+    assert_eq!(
+        (todo.subject.as_str(), todo.executors.len(), todo.is_done),
+        ("请尽快阅读", 1, true)
+    );
     let hide = format!("/v1.0/todo/users/union-liuyang/tasks/{id}/hide");
     trial.expect(200, "DELETE", &hide, &token, &json!({})).await;
     let query = "/v1.0/todo/users/union-liuyang/org/tasks/query";
-    let list = trial.expect(200, "POST", query, &token, &json!({"todoType": "READ"})).await;
+    let list = trial
+        .expect(200, "POST", query, &token, &json!({"todoType": "READ"}))
+        .await;
     assert_eq!(list["todoCards"], json!([]));
     trial.expect(200, "DELETE", &at, &token, &json!({})).await;
     trial.expect(400, "DELETE", &at, &token, &json!({})).await;
@@ -92,22 +118,35 @@ async fn what_a_to_do_must_have() {
         ("detailUrl", json!({}), "detailUrl is required"),
         ("dueTime", json!("tomorrow"), "dueTime is invalid"),
         ("executorIds", json!(many), "executorIds is oversize"),
-        ("executorIds", json!(["nobody"]), "executorIds nobody is invalid"),
-        ("notifyConfigs", json!({"dingNotify": 1}), "notifyConfigs.dingNotify is invalid"),
+        (
+            "executorIds",
+            json!(["nobody"]),
+            "executorIds nobody is invalid",
+        ),
+        (
+            "notifyConfigs",
+            json!({"dingNotify": 1}),
+            "notifyConfigs.dingNotify is invalid",
+        ),
         ("priority", json!(5), "priority is invalid"),
         ("todoType", json!("LATER"), "todoType is invalid"),
     ] {
         let mut body = task("");
         body[field] = value;
         let answer = trial.expect(400, "POST", TASKS, &token, &body).await;
-        assert!(answer["message"].as_str().unwrap().contains(message), "{answer}");
+        assert!(
+            answer["message"].as_str().unwrap().contains(message),
+            "{answer}"
+        );
     }
     let nobody = "/v1.0/todo/users/nobody/tasks";
     trial.expect(400, "POST", nobody, &token, &task("")).await;
     trial.sandbox.set_faults(vec![Fault::next(
         1,
         "/v1.0/todo/",
-        FaultKind::FlowControl { userids: Vec::new() },
+        FaultKind::FlowControl {
+            userids: Vec::new(),
+        },
     )]);
     let held = trial.expect(400, "POST", TASKS, &token, &task("")).await;
     assert_eq!(held["code"], "todo.taskCreate.flowControlError");
@@ -125,10 +164,18 @@ async fn only_the_app_that_made_it_changes_it() {
     let token = trial.token().await;
     let id = create(&trial, &token, "notice-1").await;
     let body = json!({"appKey": "dingother", "appSecret": "other"});
-    let (_, other) = trial.api("POST", "/v1.0/oauth2/accessToken", None, &body).await;
+    let (_, other) = trial
+        .api("POST", "/v1.0/oauth2/accessToken", None, &body)
+        .await;
     let other = other["accessToken"].as_str().unwrap();
     let refused = trial
-        .expect(400, "PUT", &format!("{TASKS}/{id}"), other, &json!({"done": true}))
+        .expect(
+            400,
+            "PUT",
+            &format!("{TASKS}/{id}"),
+            other,
+            &json!({"done": true}),
+        )
         .await;
     assert_eq!(refused["message"], "task not belong to bizTag");
 }

@@ -32,14 +32,25 @@ async fn result(trial: &Trial, token: &str, task: &Value) -> Value {
 async fn a_notice_arrives_is_read_and_is_recalled() {
     let trial = Trial::start().await;
     let token = trial.token().await;
-    let task = send(&trial, &token, &text("lina,wangfang,nobody", "年假办法已更新")).await;
+    let task = send(
+        &trial,
+        &token,
+        &text("lina,wangfang,nobody", "年假办法已更新"),
+    )
+    .await;
     let progress = "/topapi/message/corpconversation/getsendprogress";
     let asked = json!({"agent_id": 7, "task_id": task});
     let started = trial.oapi(progress, &token, &asked).await;
-    assert_eq!(started["progress"], json!({"progress_in_percent": 0, "status": 0}));
+    assert_eq!(
+        started["progress"],
+        json!({"progress_in_percent": 0, "status": 0})
+    );
     trial.sandbox.clock().advance_ms(1_000);
     let done = trial.oapi(progress, &token, &asked).await;
-    assert_eq!(done["progress"], json!({"progress_in_percent": 100, "status": 2}));
+    assert_eq!(
+        done["progress"],
+        json!({"progress_in_percent": 100, "status": 2})
+    );
     assert_eq!(trial.sandbox.read_all_as("lina"), 1);
     let outcome = result(&trial, &token, &task).await;
     assert_eq!(outcome["read_user_id_list"], json!(["lina"]));
@@ -51,7 +62,13 @@ async fn a_notice_arrives_is_read_and_is_recalled() {
         .oapi(recall, &token, &json!({"agent_id": 7, "msg_task_id": task}))
         .await;
     assert_eq!(answer["errcode"], 0);
-    assert!(trial.sandbox.messages().iter().all(|message| message.recalled));
+    assert!(
+        trial
+            .sandbox
+            .messages()
+            .iter()
+            .all(|message| message.recalled)
+    );
     trial.sandbox.clock().advance_ms(DAY_MS);
     let token = trial.token().await;
     for path in [progress, RESULT] {
@@ -94,7 +111,11 @@ async fn past_a_limit_the_answer_is_ok_and_nobody_receives_it() {
     assert_eq!(trial.sandbox.messages_of("lina").len(), 3, "a new day");
     let all = json!({"agent_id": 7, "to_all_user": "true", "msg": {"msgtype": "text", "text": {"content": "全员"}}});
     let task = send(&trial, &token, &all).await;
-    assert_eq!(sent(&trial, &task).sent.len(), 0, "one too many to everyone");
+    assert_eq!(
+        sent(&trial, &task).sent.len(),
+        0,
+        "one too many to everyone"
+    );
 }
 
 fn sent(trial: &Trial, task: &Value) -> NoticeTask {
@@ -142,17 +163,38 @@ async fn wrong_arguments_are_refused() {
         json!({"agent_id": 7, "userid_list": to, "msg": {"msgtype": "oa", "oa": oa}})
     };
     for (body, errcode) in [
-        (json!({"agent_id": 8, "userid_list": "lina", "msg": {}}), 40_056),
+        (
+            json!({"agent_id": 8, "userid_list": "lina", "msg": {}}),
+            40_056,
+        ),
         (text("", "x"), 1),
         (text(&many.join(","), "x"), 40_031),
         (text("lina", &"长".repeat(700)), 400_002),
         (with(json!({"msgtype": "text", "text": {}})), 40_035),
         (with(json!({"msgtype": "carrier"})), 40_035),
         (with(json!({"msgtype": "pigeon", "pigeon": {}})), 40_008),
-        (with(json!({"msgtype": "link", "link": {"title": "t", "text": "t", "messageUrl": "https://a.example"}})), 40_035),
-        (with(json!({"msgtype": "image", "image": {"media_id": "@nothing"}})), 40_007),
-        (with(json!({"msgtype": "action_card", "action_card": {"title": "t", "markdown": "m", "btn_json_list": []}})), 40_035),
-        (with(json!({"msgtype": "action_card", "action_card": {"title": "t", "markdown": "m", "single_title": "阅读", "single_url": "https://a.example"}})), 0),
+        (
+            with(
+                json!({"msgtype": "link", "link": {"title": "t", "text": "t", "messageUrl": "https://a.example"}}),
+            ),
+            40_035,
+        ),
+        (
+            with(json!({"msgtype": "image", "image": {"media_id": "@nothing"}})),
+            40_007,
+        ),
+        (
+            with(
+                json!({"msgtype": "action_card", "action_card": {"title": "t", "markdown": "m", "btn_json_list": []}}),
+            ),
+            40_035,
+        ),
+        (
+            with(
+                json!({"msgtype": "action_card", "action_card": {"title": "t", "markdown": "m", "single_title": "阅读", "single_url": "https://a.example"}}),
+            ),
+            0,
+        ),
         (oa(true, "lina,u1,u2,u3,u4,u5"), 400_002),
         (oa(true, "lina"), 0),
     ] {
@@ -178,7 +220,10 @@ async fn a_status_bar_changes_for_up_to_five_people() {
     let answer = trial.oapi(update, &token, &change).await;
     assert_eq!(answer["errcode"], 0, "{answer}");
     assert_eq!(sent(&trial, &task).status.expect("one").value, "已确认");
-    assert!(matches!(trial.sandbox.messages()[0].content, Content::Oa(_)));
+    assert!(matches!(
+        trial.sandbox.messages()[0].content,
+        Content::Oa(_)
+    ));
     let url = trial.url("/chat/messages?conversation=oto/work-notice/lina");
     let page = trial
         .http
@@ -224,8 +269,17 @@ async fn people_outside_the_visible_range_refuse_the_call() {
     }];
     let trial = Trial::with(config).await;
     let token = trial.token().await;
-    assert_eq!(trial.oapi(SEND, &token, &text("lina", "x")).await["errcode"], 0);
-    assert_eq!(trial.oapi(SEND, &token, &text("wangfang", "x")).await["errcode"], 50_002);
+    assert_eq!(
+        trial.oapi(SEND, &token, &text("lina", "x")).await["errcode"],
+        0
+    );
+    assert_eq!(
+        trial.oapi(SEND, &token, &text("wangfang", "x")).await["errcode"],
+        50_002
+    );
     let department = json!({"agent_id": 7, "dept_id_list": "3", "msg": {"msgtype": "text", "text": {"content": "x"}}});
-    assert_eq!(trial.oapi(SEND, &token, &department).await["errcode"], 50_004);
+    assert_eq!(
+        trial.oapi(SEND, &token, &department).await["errcode"],
+        50_004
+    );
 }
