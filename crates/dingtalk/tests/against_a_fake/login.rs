@@ -206,7 +206,10 @@ async fn a_used_code_and_a_missing_scope_are_told_apart() {
         error.verdict(),
         Verdict::PermissionMissing {
             scopes: vec!["Contact.User.Read".into()],
-            apply_url: None
+            apply_url: Some(
+                "https://open-dev.dingtalk.com/appscope/apply?content=dingclient%23Contact.User.Read"
+                    .into()
+            )
         }
     );
 }

@@ -4,6 +4,10 @@
     reason = "a helper of the tests that cannot go on fails the test"
 )]
 
+mod app_calls;
+mod calls;
+mod codes;
 mod login;
+mod probes;
 mod robot;
 mod support;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use dingtalk::{At, Endpoints, Http, Robot, RobotConfig, SendOptions, Timeouts, Webhook};
 use url::Url;
@@ -17,6 +17,7 @@ pub(crate) const SECRET: &str = "SEC000000000000000000000";
 
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
+    pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,
     pub(crate) token_header: String,
@@ -108,6 +109,15 @@ pub(crate) fn robot_at(base: &str, secret: Option<&str>, keywords: &[&str]) -> R
     )
 }
 
+/// An app whose token is already there; further answers are the test's.
+pub(crate) async fn app(fake: &Fake) -> dingtalk::App {
+    fake.answers(200, r#"{"accessToken":"T1","expireIn":7200}"#);
+    let config = dingtalk::AppConfig::new("dingclient", "appSecretOfTheTest");
+    let app = dingtalk::App::new(http(), fake.endpoints(), config);
+    app.access_token(NOW_MS).await.unwrap();
+    app
+}
+
 static NOBODY: At = At::NOBODY;
 
 pub(crate) fn plain<'a>() -> SendOptions<'a> {
@@ -120,6 +130,7 @@ pub(crate) fn plain<'a>() -> SendOptions<'a> {
 
 async fn answer(
     State(fake): State<Fake>,
+    method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -131,11 +142,12 @@ async fn answer(
             .unwrap_or_default()
     };
     fake.requests.lock().unwrap().push(Request {
+        method: method.to_string(),
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
         token_header: header("x-acs-dingtalk-access-token"),
         content_type: header("content-type"),
-        body: String::from_utf8(body.to_vec()).unwrap(),
+        body: String::from_utf8_lossy(&body).into_owned(),
     });
     let canned = fake.answers.lock().unwrap().pop_front().unwrap_or(Canned {
         status: 200,
