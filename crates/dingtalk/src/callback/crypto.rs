@@ -206,7 +206,7 @@ impl CallbackQuery {
 }
 
 /// The `encrypt` field of a body, whatever the case of its key.
-pub fn encrypted_field(body: &[u8]) -> Option<String> {
+fn encrypted_field(body: &[u8]) -> Option<String> {
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(body).ok()?;
     fields
         .into_iter()

@@ -12,9 +12,7 @@ mod cipher;
 mod crypto;
 mod headers;
 
-pub use crypto::{
-    CallbackCrypto, CallbackError, CallbackKeyError, CallbackQuery, SealedReply, encrypted_field,
-};
+pub use crypto::{CallbackCrypto, CallbackError, CallbackKeyError, CallbackQuery, SealedReply};
 pub use headers::{HeaderError, verify_card_headers, verify_robot_headers};
 
 /// How old, or how far in the future, a signed timestamp may be: the hour of 机器人接收消息.

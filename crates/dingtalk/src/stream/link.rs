@@ -8,6 +8,7 @@
 //! Source: Stream 模式协议接入说明.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -26,23 +27,21 @@ const ACKS_WAITING: usize = 1024;
 /// A write that takes longer means that nobody reads on the other side.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// For the answers of handlers that are given up when the client stops.
+const LAST_ANSWERS_WITHIN: Duration = Duration::from_millis(500);
 
 /// Tells a link when the client stops: by when it must have ended.
 pub(super) type Stop = watch::Receiver<Option<Instant>>;
 
-/// How a connection ended.
-#[derive(Debug)]
-pub(super) struct LinkEnd {
-    pub(super) lived: Duration,
-    /// `None`: replaced or stopped.
-    pub(super) problem: Option<(ProblemKind, String)>,
-}
+/// Why a connection ended by itself.
+pub(super) type Problem = (ProblemKind, String);
 
 pub(super) struct Link {
     socket: Socket,
     slot: usize,
     dispatch: Arc<Dispatch>,
     liveness: Liveness,
+    heard: Arc<AtomicBool>,
     go_away: Option<oneshot::Sender<()>>,
     acks: mpsc::Sender<String>,
     due: mpsc::Receiver<String>,
@@ -73,30 +72,37 @@ impl Link {
             slot,
             dispatch,
             liveness,
+            heard: Arc::default(),
             go_away: Some(go_away),
             acks,
             due,
         }
     }
 
+    /// True once a frame other than `disconnect` has come.
+    pub(super) fn heard(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.heard)
+    }
+
     /// Runs until the connection ends. `replaced` comes true when another link has taken over.
-    pub(super) async fn run(mut self, replaced: oneshot::Receiver<()>, mut stop: Stop) -> LinkEnd {
-        let start = Instant::now();
+    /// Returns what went wrong; `None`: replaced or stopped.
+    pub(super) async fn run(
+        mut self,
+        replaced: oneshot::Receiver<()>,
+        mut stop: Stop,
+    ) -> Option<Problem> {
         let problem = self.serve(replaced, &mut stop).await.err();
         if problem.is_none() {
             self.finish(&stop).await;
         }
-        LinkEnd {
-            lived: start.elapsed(),
-            problem,
-        }
+        problem
     }
 
     async fn serve(
         &mut self,
         mut replaced: oneshot::Receiver<()>,
         stop: &mut Stop,
-    ) -> Result<(), (ProblemKind, String)> {
+    ) -> Result<(), Problem> {
         let mut looks = interval(self.liveness.look_every());
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut drained_at: Option<Instant> = None;
@@ -124,10 +130,7 @@ impl Link {
         }
     }
 
-    async fn read(
-        &mut self,
-        message: Option<Result<Message, SocketError>>,
-    ) -> Result<(), (ProblemKind, String)> {
+    async fn read(&mut self, message: Option<Result<Message, SocketError>>) -> Result<(), Problem> {
         let closed = |detail: String| Err((ProblemKind::Closed, detail));
         let text = match message {
             None => return closed("the gateway closed the connection".to_owned()),
@@ -156,7 +159,10 @@ impl Link {
         }
     }
 
-    async fn take(&mut self, frame: Frame) -> Result<(), (ProblemKind, String)> {
+    async fn take(&mut self, frame: Frame) -> Result<(), Problem> {
+        if frame.topic() != Some("disconnect") {
+            self.heard.store(true, Ordering::Relaxed);
+        }
         match (&frame.kind, frame.topic()) {
             (FrameKind::System, Some("ping")) => {
                 self.liveness.gateway_ping(Instant::now());
@@ -177,7 +183,7 @@ impl Link {
         }
     }
 
-    async fn look(&mut self) -> Result<(), (ProblemKind, String)> {
+    async fn look(&mut self) -> Result<(), Problem> {
         let now = Instant::now();
         if self.liveness.is_dead(now) {
             let detail = "nothing came from the gateway for too long".to_owned();
@@ -189,7 +195,7 @@ impl Link {
         Ok(())
     }
 
-    async fn write(&mut self, message: Message) -> Result<(), (ProblemKind, String)> {
+    async fn write(&mut self, message: Message) -> Result<(), Problem> {
         match timeout(WRITE_WITHIN, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err((ProblemKind::Closed, crate::redact(&error.to_string(), &[]))),
@@ -213,9 +219,12 @@ impl Link {
             .event_answer_within
             .max(options.callback_answer_within);
         let own = Instant::now() + longest;
-        let until = stop.borrow().map_or(own, |stop| stop.min(own));
+        let until = stop
+            .borrow()
+            .map_or(own, |stop| own.min(stop + LAST_ANSWERS_WITHIN));
         while let Ok(Some(text)) = timeout_at(until, due.recv()).await {
-            if socket.send(Message::text(text)).await.is_err() {
+            let sending = socket.send(Message::text(text));
+            if !matches!(timeout(CLOSE_WITHIN, sending).await, Ok(Ok(()))) {
                 return;
             }
         }

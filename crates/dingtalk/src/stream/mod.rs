@@ -43,6 +43,7 @@ mod payload;
 mod responder;
 mod seen;
 mod session;
+mod slot;
 mod status;
 
 pub use client::{Stopped, StreamClient};

@@ -79,7 +79,10 @@ pub(super) async fn open(
         let answer = http.post_json(url, body, None).await?.api(&[secret])?;
         parsed::<Granted>(&answer, "the gateway's address")
     };
-    ticket(granted.await.map_err(refused)?, &endpoints.api)
+    match granted.await {
+        Ok(granted) => ticket(granted, &endpoints.api),
+        Err(error) => Err(refused(&error)),
+    }
 }
 
 fn subscriptions(wished: &Subscriptions) -> Vec<serde_json::Value> {
@@ -98,8 +101,8 @@ fn subscriptions(wished: &Subscriptions) -> Vec<serde_json::Value> {
     list
 }
 
-fn refused(error: Error) -> OpenError {
-    let is_auth = match &error {
+fn refused(error: &Error) -> OpenError {
+    let is_auth = match error {
         Error::Api(refusal) => refusal.status == 401 || refusal.code == "authFailed",
         Error::Answer(odd) => odd.status == 401,
         _ => false,
@@ -151,5 +154,42 @@ impl Ticket {
             }
             Err(_) => Err(problem("the gateway did not answer in time".to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(endpoint: &str, api: &str) -> Result<String, String> {
+        let granted = Granted {
+            endpoint: endpoint.to_owned(),
+            ticket: "a+b/=".into(),
+        };
+        match ticket(granted, &Url::parse(api).unwrap()) {
+            Ok(ticket) => Ok(ticket.url.to_string()),
+            Err(error) => Err(error.detail),
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_encoded_once_and_added_to_what_is_there() {
+        assert_eq!(
+            url(
+                "wss://gateway.example:443/connect?x=1",
+                "https://api.example/"
+            )
+            .unwrap(),
+            "wss://gateway.example/connect?x=1&ticket=a%2Bb%2F%3D"
+        );
+    }
+
+    #[test]
+    fn a_gateway_without_encryption_is_refused_where_the_api_has_it() {
+        let refused = url("ws://gateway.example/connect", "https://api.example/");
+        assert!(refused.unwrap_err().contains("not encrypted"));
+        assert!(url("ws://127.0.0.1:1/connect", "http://127.0.0.1:2/").is_ok());
+        assert!(url("https://gateway.example/", "https://api.example/").is_err());
+        assert!(url("nonsense", "https://api.example/").is_err());
     }
 }

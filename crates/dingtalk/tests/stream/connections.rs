@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use dingtalk::stream::{ConnectionState, ProblemKind, StreamOptions, Subscriptions};
+use dingtalk::stream::{
+    ConnectionState, ProblemKind, StreamOptions, StreamStatus, Subscriptions,
+};
 use serde_json::json;
 
 use crate::gateway::{Gateway, Heard, NOW_MS, SECRET, options, status_when};
@@ -22,7 +24,7 @@ async fn the_opening_call_has_the_documented_shape() {
     };
     let (client, _pushes) = gateway.manual(options);
     let _connection = gateway.connection().await;
-    let status = status_when(&client, |status| status.is_connected()).await;
+    let status = status_when(&client, StreamStatus::is_connected).await;
     assert_eq!(status.connections[0].connected_since_ms, Some(NOW_MS));
     let open = gateway.opens().remove(0);
     assert_eq!(open.accept, "application/json");
@@ -48,7 +50,7 @@ async fn a_refused_client_says_so_without_its_secret_and_tries_again() {
     assert!(problem.detail.contains("鉴权失败"), "{}", problem.detail);
     assert!(!format!("{status:?}").contains(SECRET));
     let _connection = gateway.connection().await;
-    status_when(&client, |status| status.is_connected()).await;
+    status_when(&client, StreamStatus::is_connected).await;
 }
 
 #[tokio::test]
@@ -135,6 +137,22 @@ async fn the_new_connection_is_open_before_the_old_one_closes() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_keeps_asking_to_leave_is_never_left_alone() {
+    let gateway = Gateway::start().await;
+    let (_client, mut pushes) = gateway.manual(options());
+    let mut current = gateway.connection().await;
+    for round in 0..6 {
+        current.disconnect();
+        let id = format!("m{round}");
+        current.event(&id, &id);
+        pushes.recv().await.unwrap().1.success().unwrap();
+        assert_eq!(current.ack().await.0, id);
+        current = gateway.connection().await;
+    }
+    current.assert_silent().await;
+}
+
+#[tokio::test]
 async fn the_old_connection_is_read_while_the_gateway_refuses_a_new_one() {
     let gateway = Gateway::start().await;
     let (_client, mut pushes) = gateway.manual(options());
@@ -206,7 +224,7 @@ async fn several_connections_are_kept_at_once() {
     }
     connections.remove(0).cut();
     let _replacement = gateway.connection().await;
-    let all_open = |status: &dingtalk::stream::StreamStatus| {
+    let all_open = |status: &StreamStatus| {
         status
             .connections
             .iter()

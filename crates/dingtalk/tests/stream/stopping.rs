@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dingtalk::stream::{ConnectionState, StreamOptions};
+use dingtalk::stream::{ConnectionState, StreamOptions, StreamStatus};
 
 use crate::gateway::{Gateway, Heard, options, status_when};
 
@@ -81,7 +81,7 @@ async fn a_dropped_client_closes_its_connection() {
     let gateway = Gateway::start().await;
     let (client, _pushes) = gateway.manual(options());
     let mut connection = gateway.connection().await;
-    status_when(&client, |status| status.is_connected()).await;
+    status_when(&client, StreamStatus::is_connected).await;
     drop(client);
     assert_eq!(connection.heard().await, Heard::Closed);
 }

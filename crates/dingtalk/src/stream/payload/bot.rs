@@ -116,7 +116,7 @@ impl BotMessage {
             return Ok(None);
         };
         let fields = Fields::of(&data);
-        if let Some(withheld) = withheld(&fields, super::BOT_TOPIC) {
+        if let Some(withheld) = withheld(&fields, super::BOT_TOPIC, true) {
             return Err(withheld);
         }
         let is_message = fields.has("msgtype") && fields.has("conversationid");

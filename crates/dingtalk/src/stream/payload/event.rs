@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::lenient::Fields;
 use super::notices::{BlackboardSent, MessageMark, ScopesChanged, TodoEvent};
+use super::{Withheld, withheld};
 use crate::stream::frame::Frame;
 
 /// Events outside the month's Webhook&Stream quota
@@ -115,11 +116,20 @@ pub struct UserDiff {
 impl Event {
     /// From the plain text that [`CallbackCrypto::open`](crate::callback::CallbackCrypto::open)
     /// gives. `None`: not an event.
-    pub fn from_http(plain: &str) -> Option<Self> {
-        let data: Value = serde_json::from_str(plain).ok()?;
+    ///
+    /// Errors: [`Withheld`] where the platform keeps the content back.
+    pub fn from_http(plain: &str) -> Result<Option<Self>, Withheld> {
+        let Ok(data) = serde_json::from_str::<Value>(plain) else {
+            return Ok(None);
+        };
         let fields = Fields::of(&data);
-        let event_type = fields.text("eventtype")?;
-        Some(Self::of(&event_type, &Fields::default(), data))
+        let Some(event_type) = fields.text("eventtype") else {
+            return Ok(None);
+        };
+        match withheld(&fields, &event_type, false) {
+            Some(withheld) => Err(withheld),
+            None => Ok(Some(Self::of(&event_type, &Fields::default(), data))),
+        }
     }
 
     pub(super) fn of_frame(frame: &Frame, data: Value) -> Self {

@@ -75,7 +75,8 @@ impl Payload {
             .header("eventType")
             .or_else(|| frame.topic())
             .unwrap_or_default();
-        if let Some(withheld) = withheld(&fields, about) {
+        let is_bot = matches!(frame.topic(), Some(BOT_TOPIC | BOT_DELEGATE_TOPIC));
+        if let Some(withheld) = withheld(&fields, about, is_bot) {
             return Self::Withheld(withheld);
         }
         match (&frame.kind, frame.topic()) {
@@ -89,14 +90,14 @@ impl Payload {
     }
 }
 
-/// An error code in the place of content. A code beside content is no reason to drop the content,
-/// unless it is the one of the used-up quota.
-fn withheld(fields: &Fields, about: &str) -> Option<Withheld> {
+/// The code of the used-up quota; in a robot message any code in the place of its content.
+fn withheld(fields: &Fields, about: &str, is_bot: bool) -> Option<Withheld> {
     let code = fields
         .number("errorcode")
         .or_else(|| fields.number("errcode"))
         .filter(|&code| code != 0)?;
-    if code != OVER_QUOTA_CODE && (fields.has("text") || fields.has("content")) {
+    let has_content = fields.has("text") || fields.has("content");
+    if code != OVER_QUOTA_CODE && (has_content || !is_bot) {
         return None;
     }
     let message = fields

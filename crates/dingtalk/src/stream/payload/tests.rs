@@ -313,7 +313,7 @@ fn other_events_are_read() {
 
 #[test]
 fn an_event_by_http_is_the_same_event() {
-    let event = Event::from_http(r#"{"EventType":"user_add_org","EventTime":1,"CorpId":"dingc","BizId":"b","eventId":"e","timeStamp":"2","userId":["a"]}"#).unwrap();
+    let event = Event::from_http(r#"{"EventType":"user_add_org","EventTime":1,"CorpId":"dingc","BizId":"b","eventId":"e","timeStamp":"2","userId":["a"]}"#).unwrap().unwrap();
     assert_eq!(
         (
             event.event_id.as_str(),
@@ -327,7 +327,7 @@ fn an_event_by_http_is_the_same_event() {
         EventBody::Contact(ContactEvent::Users { .. })
     ));
     let printed = r#"{"eventUnifiedAppId":"app","eventCorpId":"dingc","eventType":"robot_msg_read","eventId":"e","eventBornTime":3,"data":{"processQueryKey":"k"}}"#;
-    let event = Event::from_http(printed).unwrap();
+    let event = Event::from_http(printed).unwrap().unwrap();
     assert_eq!(
         (event.app_id.as_deref(), event.born_at_ms),
         (Some("app"), Some(3))
@@ -336,10 +336,13 @@ fn an_event_by_http_is_the_same_event() {
     assert_eq!(
         Event::from_http(r#"{"EventType":"check_url"}"#)
             .unwrap()
+            .unwrap()
             .body,
         EventBody::CheckUrl
     );
-    assert_eq!(Event::from_http("success"), None);
+    assert_eq!(Event::from_http("success"), Ok(None));
+    let over = Event::from_http(r#"{"EventType":"robot_msg_read","errCode":"20001","errMsg":"x"}"#);
+    assert!(over.unwrap_err().is_over_quota());
 }
 
 proptest! {
