@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use dingtalk::stream::{
-    ConnectionState, ProblemKind, StreamOptions, StreamStatus, Subscriptions,
-};
+use dingtalk::stream::{ConnectionState, ProblemKind, StreamOptions, StreamStatus, Subscriptions};
 use serde_json::json;
 
 use crate::gateway::{Gateway, Heard, NOW_MS, SECRET, options, status_when};

@@ -327,7 +327,7 @@ async fn serve(
                 Some(Ok(Message::Text(text))) => {
                     let _ = hear.send(Heard::Text(serde_json::from_str(&text).unwrap()));
                 }
-                Some(Ok(Message::Close(_))) | Err(_)) | None => break,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                 Some(Ok(_)) => {}
             },
         }
