@@ -2,6 +2,7 @@
 
 mod announcements;
 mod app_robots;
+mod cards;
 mod chat;
 mod directory;
 mod ding_media;

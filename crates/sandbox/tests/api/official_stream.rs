@@ -7,12 +7,18 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
-use yuezhi_sandbox::CardAnswer;
+use yuezhi_sandbox::{CardAnswer, Group, GroupKind};
 
 use crate::line::until;
 use crate::support::{Trial, config};
 
 const CHAT: &str = "oto/dingapp/lina";
+
+fn python() -> std::ffi::OsString {
+    std::env::var_os("YUEZHI_TEST_PYTHON").expect(
+        "this test needs a Python with DingTalk's official SDKs: run ./test, or set YUEZHI_TEST_PYTHON",
+    )
+}
 
 struct Client {
     _child: Child,
@@ -21,13 +27,8 @@ struct Client {
 
 impl Client {
     fn start(trial: &Trial) -> Self {
-        let Some(python) = std::env::var_os("YUEZHI_TEST_PYTHON") else {
-            panic!(
-                "this test needs a Python with DingTalk's official SDK: run ./test, or set YUEZHI_TEST_PYTHON"
-            );
-        };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/official_stream.py");
-        let mut child = Command::new(python)
+        let mut child = Command::new(python())
             .arg(script)
             .args(["dingapp", "app-secret"])
             .env("DINGTALK_OPENAPI_ENDPOINT", trial.sandbox.url())
@@ -154,4 +155,31 @@ async fn the_official_stream_client_replies_confirms_and_comes_back() {
         connections.iter().any(|one| one.pongs > 0)
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_official_sdk_makes_and_changes_cards() {
+    let mut config = config();
+    config.clock.run();
+    let mut scene = Group::new("cidScene==", "制度发布群");
+    scene.kind = GroupKind::Scene;
+    scene.template_id = "scene-template".into();
+    scene.members = vec!["lina".into()];
+    scene.app_robots = vec!["dingapp".into()];
+    config.groups.push(scene);
+    let trial = Trial::with(config).await;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/official_cards.py");
+    let output = Command::new(python())
+        .arg(script)
+        .arg(trial.sandbox.addr().to_string())
+        .args(["dingapp", "app-secret", "cidScene==", "scene-template"])
+        .env("NO_PROXY", "127.0.0.1")
+        .output()
+        .await
+        .expect("Python starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    let hers = trial.sandbox.card("sdk-1", "lina").unwrap();
+    assert_eq!(hers["markdown"], "全文");
+    assert_eq!(hers["buttons"][1]["text"], "已确认");
 }
