@@ -162,7 +162,7 @@ impl Content {
     /// Every string a reader sees, for keyword rules, moderation and previews.
     pub fn visible_strings(&self) -> Vec<&str> {
         match self {
-            Self::Text { text } => vec![text],
+            Self::Text { text } | Self::System { text } => vec![text],
             Self::Link { title, text, .. } | Self::Markdown { title, text } => vec![title, text],
             Self::ActionCard {
                 title,
@@ -180,7 +180,6 @@ impl Content {
                 .map(String::as_str)
                 .collect(),
             Self::File { name, .. } => vec![name],
-            Self::System { text } => vec![text],
             Self::Card { summary, .. } => vec![summary],
             Self::Image { .. } | Self::Audio { .. } | Self::Video { .. } => Vec::new(),
         }

@@ -53,7 +53,7 @@ fn of_department(shared: &Shared, call: &Call) -> Result<Value, LegacyRefusal> {
             .iter()
             .map(|person| card(world, caller, person))
             .collect();
-        Ok(json!({ "result": paged(list, next) }))
+        Ok(json!({ "result": paged(&list, next) }))
     })
 }
 
@@ -65,7 +65,7 @@ fn names_of_department(shared: &Shared, call: &Call) -> Result<Value, LegacyRefu
             .iter()
             .map(|person| json!({ "userid": person.userid, "name": person.name }))
             .collect();
-        Ok(json!({ "result": paged(list, next) }))
+        Ok(json!({ "result": paged(&list, next) }))
     })
 }
 
@@ -173,7 +173,7 @@ fn direct_members(world: &World, id: i64) -> Vec<Person> {
         .collect()
 }
 
-fn paged(list: Vec<Value>, next: Option<usize>) -> Value {
+fn paged(list: &[Value], next: Option<usize>) -> Value {
     let mut result = json!({ "has_more": next.is_some(), "list": list });
     if let Some(next) = next {
         result["next_cursor"] = next.into();

@@ -171,7 +171,7 @@ fn convert(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let now_ms = shared.clock.now_ms();
     let mut world = shared.world();
     modern_caller(&mut world, call, now_ms)?;
-    let chat_id = segment(call, 4);
+    let chat_id = segment(call, 3);
     let known = world
         .groups
         .iter()

@@ -72,7 +72,7 @@ impl Asked<'_> {
     /// The space, in which the operator must have at least this role.
     pub(super) fn space(&self, id: &str, least: Role) -> Result<Space, ModernRefusal> {
         let space = self.known_space(id)?;
-        self.demand(
+        Self::demand(
             role_in(&self.world, &space, None, &self.operator, self.now_ms),
             least,
         )?;
@@ -93,7 +93,7 @@ impl Asked<'_> {
             .dentry(id)
             .filter(|dentry| dentry.space_id == space_id);
         let dentry = dentry.ok_or_else(no_dentry)?;
-        self.demand(
+        Self::demand(
             role_in(
                 &self.world,
                 &space,
@@ -129,7 +129,7 @@ impl Asked<'_> {
         space.ok_or_else(|| ModernRefusal::bad("spaceNotExist", "空间不存在"))
     }
 
-    fn demand(&self, role: Option<Role>, least: Role) -> Result<(), ModernRefusal> {
+    fn demand(role: Option<Role>, least: Role) -> Result<(), ModernRefusal> {
         if role.is_some_and(|role| role >= least) {
             return Ok(());
         }

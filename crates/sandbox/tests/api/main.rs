@@ -2,6 +2,7 @@
 
 mod announcements;
 mod app_robots;
+mod callbacks;
 mod cards;
 mod chat;
 mod directory;
