@@ -96,7 +96,7 @@ impl Answer {
         if let Ok(envelope) = lenient::from_slice::<ApiEnvelope>(&self.body)
             && let Some(code) = envelope.code
         {
-            return Err(Error::Api(ApiRefusal {
+            return Err(Error::Api(Box::new(ApiRefusal {
                 status: self.status,
                 code: redact(&code, known),
                 message: redact(&envelope.message.unwrap_or_default(), known),
@@ -107,7 +107,7 @@ impl Answer {
                     .unwrap_or_default(),
                 apply_url: None,
                 retry_after: self.retry_after,
-            }));
+            })));
         }
         let envelope = lenient::from_slice::<OapiEnvelope>(&self.body).ok();
         Err(self.odd(envelope.as_ref(), known))

@@ -142,7 +142,7 @@ impl App {
         let known = token.expose_secret();
         let result = match call.api.host {
             Host::Api => {
-                let url = self.url(&self.endpoints.api, call, None);
+                let url = Self::url(&self.endpoints.api, call, None);
                 let body = call.body.clone();
                 match self
                     .http
@@ -154,7 +154,7 @@ impl App {
                 }
             }
             Host::Oapi => {
-                let url = self.url(&self.endpoints.oapi, call, Some(known));
+                let url = Self::url(&self.endpoints.oapi, call, Some(known));
                 let body = call.body.clone();
                 match self.http.send(call.api.method, url, body, None).await {
                     Ok(answer) => answer.oapi(&[known]),
@@ -168,7 +168,7 @@ impl App {
         result
     }
 
-    fn url(&self, base: &Url, call: &Call<'_>, token: Option<&str>) -> Url {
+    fn url(base: &Url, call: &Call<'_>, token: Option<&str>) -> Url {
         let mut url = Endpoints::at(base, &call.path);
         if token.is_some() || !call.query.is_empty() {
             let mut pairs = url.query_pairs_mut();

@@ -25,7 +25,7 @@ pub enum Error {
     Oapi(OapiRefusal),
     /// The new host (api.dingtalk.com) refused: HTTP 4xx or 5xx with a `code`.
     #[error("{0}")]
-    Api(ApiRefusal),
+    Api(Box<ApiRefusal>),
     /// The HTTP client could not be built.
     #[error("the HTTP client cannot start: {detail}")]
     Client { detail: String },

@@ -55,7 +55,7 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Unfit> {
 
 struct Lenient(Value);
 
-impl<'de> IntoDeserializer<'de, Unfit> for Lenient {
+impl IntoDeserializer<'_, Unfit> for Lenient {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -26,8 +26,8 @@ const QUIET_MINUTES_MS: i64 = 10 * MINUTE_MS;
 pub struct Pacer {
     gap_ms: i64,
     slack_ms: i64,
-    /// Per interface: the time at which a perfectly even caller would call next.
-    due_ms: Mutex<HashMap<&'static str, i64>>,
+    /// Per interface: the Unix milliseconds at which a perfectly even caller would call next.
+    due: Mutex<HashMap<&'static str, i64>>,
 }
 
 impl Default for Pacer {
@@ -45,14 +45,14 @@ impl Pacer {
         Self {
             gap_ms,
             slack_ms: gap_ms * i64::from(burst.max(1) - 1),
-            due_ms: Mutex::default(),
+            due: Mutex::default(),
         }
     }
 
     /// Takes the next place of `api` and returns the time before which its call must not start;
     /// `now_ms` or earlier means at once.
     pub fn reserve(&self, api: &Api, now_ms: i64) -> i64 {
-        let mut due = self.due_ms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
         let due = due.entry(api.name).or_insert(now_ms);
         // After a clock set back, do not wait for the old future.
         let even = (*due).clamp(now_ms, now_ms.saturating_add(HOUR_MS));

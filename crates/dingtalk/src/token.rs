@@ -45,7 +45,13 @@ struct Ask<'a> {
 struct Granted {
     access_token: SecretString,
     /// Seconds.
+    #[serde(default = "two_hours")]
     expire_in: i64,
+}
+
+/// What the document promises, should an answer leave it out.
+fn two_hours() -> i64 {
+    7200
 }
 
 impl TokenCache {

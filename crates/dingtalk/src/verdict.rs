@@ -166,7 +166,7 @@ fn of_oapi(refusal: &OapiRefusal, maybe_delivered: bool) -> Verdict {
         // Same words as 300001, but seen to come and go.
         300_005 => retry(Some(MINUTE)),
         400_102 => Verdict::Misconfigured(Setup::RobotDisabled),
-        400_013 | 400_106 => Verdict::TargetGone,
+        60_003 | 400_013 | 400_106 => Verdict::TargetGone,
         1 | 40_004 | 40_005 | 40_007 | 40_035 | 41_052 | 43_004 | 400_002 | 400_105 | 400_402
         | 400_403 | 665_036 | 1_430_000 => Verdict::ContentRefused(Fault::Malformed),
         1002 | 40_006 | 101_002 | 460_101 | 41_101 | 665_033 => {
@@ -177,7 +177,6 @@ fn of_oapi(refusal: &OapiRefusal, maybe_delivered: bool) -> Verdict {
         143_105 | 1_430_004 => Verdict::RecipientLimited,
         // A scene group takes members some seconds after it was made.
         400_020 => retry(Some(FIVE_SECONDS)),
-        60_003 => Verdict::TargetGone,
         33_012 | 40_031 | 40_104 | 60_121 => Verdict::RecipientUnknown,
         40_029 | 40_078 => Verdict::LoginCodeInvalid,
         40_089 | 40_096 => Verdict::Misconfigured(Setup::AppSecretWrong),

@@ -124,7 +124,7 @@ pub(crate) fn undenied(reply: &Reply) -> Result<(), Error> {
         return Ok(());
     }
     let words = done.errmsg.as_ref().and_then(Value::as_str);
-    Err(Error::Api(ApiRefusal {
+    Err(Error::Api(Box::new(ApiRefusal {
         status: 200,
         code: "success.false".to_owned(),
         message: crate::redact(
@@ -135,7 +135,7 @@ pub(crate) fn undenied(reply: &Reply) -> Result<(), Error> {
         required_scopes: Vec::new(),
         apply_url: None,
         retry_after: None,
-    }))
+    })))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::{Fake, NOW_MS, app};
 
 const OLD: Api = Api::post("old", "/topapi/x/y").scope("qyapi_x");
+const FREE: Api = Api::get("free", "/v1.0/free").free();
 const NEW: Api = Api::put("new", "/v1.0/x/{id}").scope("X.Y.Read");
 
 #[tokio::test]
@@ -198,7 +199,6 @@ async fn an_observer_sees_every_attempt_and_what_it_costs() {
     );
     let throttled = app.call(Call::of(&NEW).at("id", "1"), NOW_MS).await;
     assert!(throttled.unwrap_err().is_throttled());
-    const FREE: Api = Api::get("free", "/v1.0/free").free();
     fake.answers(200, r#"{"requestId":"r3"}"#);
     app.call(Call::of(&FREE), NOW_MS).await.unwrap();
     fake.answers(400, r#"{"code":"param.invalid","requestid":"r4"}"#);

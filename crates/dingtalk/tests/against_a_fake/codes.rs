@@ -18,7 +18,7 @@ fn oapi(errcode: i64, sub_code: Option<&str>, message: &str) -> Error {
 }
 
 fn api(status: u16, code: &str, message: &str) -> Error {
-    Error::Api(ApiRefusal {
+    Error::Api(Box::new(ApiRefusal {
         status,
         code: code.into(),
         message: message.into(),
@@ -26,7 +26,7 @@ fn api(status: u16, code: &str, message: &str) -> Error {
         required_scopes: vec![],
         apply_url: None,
         retry_after: None,
-    })
+    }))
 }
 
 fn retry(seconds: Option<u64>, maybe_delivered: bool) -> Verdict {
