@@ -22,7 +22,7 @@ use crate::shared::Shared;
 /// How many calls are kept.
 pub(crate) const KEPT: usize = 5_000;
 /// Longer bodies are logged by their length alone.
-const BODY_BYTES: usize = 64 * 1024;
+const BODY_BYTES: usize = 16 * 1024;
 /// No JSON or form the platform takes is longer.
 const READ_AT_MOST: usize = 32 * 1024 * 1024;
 

@@ -1,11 +1,11 @@
 //! A DingTalk sandbox: both API hosts and a clickable chat client in one listener, for trying out and for tests.
 //!
 //! [`Sandbox::start`] takes an invented organisation and serves it: custom robots' webhooks, app robots' messages,
-//! tokens, login and directory (see `openapi`), faults and inspection under `/sandbox/*`, the chat client at `/`, and
-//! if wanted a mailbox for everyone.
+//! tokens, login and directory (see `openapi`), Stream connections, callbacks and cards (see `push`), faults and
+//! inspection under `/sandbox/*`, the chat client at `/`, and if wanted a mailbox for everyone.
 //! It answers as the documentation and observed answers say, refusals and limits included.
 //! Invariant: it knows no client and no product; whatever reaches it came over HTTP.
-//! Weakness: no Stream connection, cards or work notices; the platform is imitated from public material, not exercised.
+//! Weakness: the platform is imitated from public material, not exercised.
 
 mod announcements;
 mod apis;
@@ -305,11 +305,10 @@ impl SandboxHandle {
 
     /// This person opens all conversations, so everything is read. Returns how many had something unread.
     pub fn read_all_as(&self, userid: &str) -> usize {
-        let now_ms = self.shared.clock.now_ms();
         let mut world = self.shared.world();
         let conversations = world.conversations_of(userid);
         let opened = conversations.into_iter().filter(|conversation| {
-            let was_unread = world.open(conversation, userid, now_ms);
+            let was_unread = push::open(&self.shared, &mut world, conversation, userid);
             if was_unread {
                 self.shared.tell(Event::Read {
                     conversation: conversation.clone(),

@@ -8,7 +8,7 @@ use crate::support::Trial;
 
 const ASK: &str = "/oauth2/auth?redirect_uri=http%3A%2F%2F127.0.0.1%3A8790%2Flogin%3Fx%3D1&response_type=code&client_id=dingapp&scope=openid%20corpid&state=s%261&prompt=consent";
 
-async fn code_of(trial: &Trial, userid: &str) -> (String, Url) {
+pub(crate) async fn code_of(trial: &Trial, userid: &str) -> (String, Url) {
     let browser = reqwest::Client::builder()
         .redirect(Policy::none())
         .build()

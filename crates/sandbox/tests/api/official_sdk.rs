@@ -71,10 +71,12 @@ async fn the_official_sdk_reads_what_is_answered_about_to_dos_announcements_and_
         .await;
     let id = trial.sandbox.announcements()[0].id.clone();
     assert!(trial.sandbox.read_announcement_as(&id, "lina"));
+    let (code, _) = crate::login::code_of(&trial, "lina").await;
+    let corp_id = "ding5a8c31e0b7f24d96";
     run(
         &trial,
         "official_platform.py",
-        &["dingapp", "app-secret", CID, &id],
+        &["dingapp", "app-secret", CID, &id, corp_id, &code],
     )
     .await;
     let refused = trial.sandbox.calls();

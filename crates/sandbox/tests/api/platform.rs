@@ -5,6 +5,7 @@ use yuezhi_sandbox::{
     Access, BanAnswer, Edition, Fault, FaultKind, Limits, Metering, PastQuota, Rules,
 };
 
+use crate::line::{Line, data_of};
 use crate::support::Trial;
 
 const BATCH: &str = "/v1.0/robot/oToMessages/batchSend";
@@ -263,4 +264,56 @@ async fn an_address_that_calls_too_often_is_banned_for_five_minutes() {
     );
     trial.sandbox.clock().advance_ms(60_000);
     trial.token().await;
+}
+
+#[tokio::test]
+async fn a_panel_hears_of_every_call_as_it_is_answered() {
+    let trial = Trial::start().await;
+    let mut heard = trial
+        .http
+        .get(trial.url("/sandbox/calls/events"))
+        .send()
+        .await
+        .unwrap();
+    let mut text = String::new();
+    let mut token = None;
+    while !text.contains("event: call") {
+        text += &String::from_utf8(heard.chunk().await.unwrap().unwrap().to_vec()).unwrap();
+        if token.is_none() {
+            token = Some(trial.token().await);
+        }
+    }
+    assert!(text.starts_with("event: hello") && text.contains("oauth2/accessToken"), "{text}");
+    assert!(!text.contains(&token.unwrap()));
+    let one = trial.http.get(trial.url("/sandbox/calls/1")).send().await.unwrap();
+    let one: Value = one.json().await.unwrap();
+    assert_eq!((&one["id"], &one["host"]), (&json!(1), &json!("api")));
+}
+
+#[tokio::test]
+async fn apps_hear_of_to_dos_and_of_the_id_of_a_new_announcement() {
+    let trial = Trial::start().await;
+    let mut line = Line::connect(&trial).await;
+    let token = trial.token().await;
+    let task = json!({"subject": "请阅读", "detailUrl": {"appUrl": "https://a.example"}, "executorIds": ["union-lina"]});
+    let tasks = "/v1.0/todo/users/union-zhangwei/tasks";
+    let task = trial.expect(200, "POST", tasks, &token, &task).await;
+    let event = line.frame().await;
+    assert_eq!(event["headers"]["eventType"], "todo_task_create");
+    let data = data_of(&event);
+    assert_eq!((&data["taskId"], &data["unionIdList"]), (&task["id"], &json!(["union-lina"])));
+    line.succeed(&event).await;
+    let announcement = json!({"create_request": {
+        "operation_userid": "zhangwei", "title": "年假办法", "content": "x",
+        "blackboard_receiver": {"deptid_list": [2], "userid_list": ["wangfang"]},
+    }});
+    let create = "/topapi/blackboard/create";
+    trial.oapi(create, &token, &announcement).await;
+    let event = line.frame().await;
+    assert_eq!(event["headers"]["eventType"], "blackboard_sent");
+    let data = data_of(&event);
+    assert_eq!(data["blackboardId"], json!(trial.sandbox.announcements()[0].id));
+    assert_eq!(data["receivers"]["staffIds"], r#"["wangfang"]"#, "JSON in a string");
+    line.succeed(&event).await;
+    assert_eq!(trial.sandbox.quota().webhooks, 2, "both are counted");
 }

@@ -1,7 +1,8 @@
-"""Calls every v1.0 API of to-dos, announcements, DING and robot messages by DingTalk's official SDK.
+"""Calls every v1.0 API of tokens, to-dos, announcements, DING and robot messages by DingTalk's official SDK.
 
-Usage: official_platform.py HOST:PORT CLIENT_ID CLIENT_SECRET OPEN_CONVERSATION_ID BLACKBOARD_ID
-The announcement must exist, sent by zhangwei and read by lina; group announcements must be switched on.
+Usage: official_platform.py HOST:PORT CLIENT_ID CLIENT_SECRET OPEN_CONVERSATION_ID BLACKBOARD_ID CORP_ID LOGIN_CODE
+The announcement must exist, sent by zhangwei and read by lina; group announcements must be switched on; the login code
+is lina's.
 Prints "ok" or fails.
 """
 import json
@@ -21,13 +22,31 @@ from alibabacloud_dingtalk.todo_1_0.client import Client as TodoClient
 from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 
-endpoint, client_id, client_secret, conversation, blackboard_id = sys.argv[1:6]
+endpoint, client_id, client_secret, conversation, blackboard_id, corp_id, login_code = sys.argv[1:8]
 config = Config(protocol="http", region_id="central", endpoint=endpoint)
 runtime = RuntimeOptions(autoretry=False)
 oauth = OauthClient(config)
 token = oauth.get_access_token(
     oauth_models.GetAccessTokenRequest(app_key=client_id, app_secret=client_secret)
 ).body.access_token
+
+unified = oauth.get_token(
+    corp_id,
+    oauth_models.GetTokenRequest(client_id=client_id, client_secret=client_secret, grant_type="client_credentials"),
+).body
+assert unified.access_token == token and unified.expires_in == 7200, unified
+user = oauth.get_user_token(
+    oauth_models.GetUserTokenRequest(
+        client_id=client_id, client_secret=client_secret, code=login_code, grant_type="authorization_code"
+    )
+).body
+assert user.access_token and user.corp_id == corp_id and user.expire_in == 7200, user
+renewed = oauth.get_user_token(
+    oauth_models.GetUserTokenRequest(
+        client_id=client_id, client_secret=client_secret, refresh_token=user.refresh_token, grant_type="refresh_token"
+    )
+).body
+assert renewed.access_token and renewed.access_token != user.access_token, renewed
 
 
 def call(client, models, method, name, *path, **fields):
