@@ -265,7 +265,7 @@ async fn read(
 ) -> Result<StatusCode, Refused> {
     let mut world = shared.world();
     let userid = persona_of(&world, &headers).ok_or(NOBODY)?.userid.clone();
-    if world.open(&wanted.conversation, &userid, shared.clock.now_ms()) {
+    if push::open(&shared, &mut world, &wanted.conversation, &userid) {
         shared.tell(Event::Read {
             conversation: wanted.conversation,
             userid,

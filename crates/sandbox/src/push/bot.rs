@@ -112,7 +112,7 @@ pub(crate) fn say(
     if let Some(posted) = world.message(id).cloned() {
         bot_message(shared, world, &posted);
     }
-    world.open(conversation, userid, shared.clock.now_ms());
+    super::open(shared, world, conversation, userid);
     id
 }
 
@@ -240,7 +240,7 @@ fn encrypted_id(id: &str) -> String {
 }
 
 /// A group's own id; for a personal chat one made of its two ends.
-fn conversation_id(conversation: &str) -> String {
+pub(super) fn conversation_id(conversation: &str) -> String {
     match conversation.strip_prefix("oto/") {
         Some(ends) => format!("cid{}", STANDARD.encode(ends)),
         None => conversation.to_owned(),

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use self::bot::{BotSessions, RobotSession, addressed_robots, reply_by_session, say};
 pub(crate) use self::card_view::{draw as draw_card, view as card_view};
@@ -38,6 +38,7 @@ pub(crate) use self::switchboard::Switchboard;
 pub use self::switchboard::{FailedPush, PushCounts, StreamConnection, Subscription};
 pub use self::template::{CardButton, CardField, CardTemplate, Comparison, Condition, Tap};
 pub(crate) use self::template::{Data as CardData, fill};
+use crate::message::{Content, Sender};
 use crate::meters::{PushBudget, spend_push};
 use crate::shared::Shared;
 use crate::world::World;
@@ -70,10 +71,22 @@ pub(crate) use self::control::routes as control_routes;
 /// Tells every app that subscribes to this event: by HTTP where it has a callback address, else by Stream where it has
 /// opened a connection for events. `data` is the business object alone, as in Stream's `data`.
 pub(crate) fn emit(shared: &Shared, world: &mut World, event_type: &str, data: Value) {
+    emit_to(shared, world, None, event_type, &data);
+}
+
+/// The same for one app alone, if a client id is given.
+fn emit_to(
+    shared: &Shared,
+    world: &mut World,
+    client_id: Option<&str>,
+    event_type: &str,
+    data: &Value,
+) {
     let now_ms = shared.clock.now_ms();
     let subscribers: Vec<_> = world
         .apps
         .iter()
+        .filter(|app| client_id.is_none_or(|id| id == app.client_id))
         .filter(|app| app.push.wants(event_type))
         .filter(|app| {
             app.push.event_callback.is_some()
@@ -105,6 +118,44 @@ pub(crate) fn emit(shared: &Shared, world: &mut World, event_type: &str, data: V
             data,
         });
     }
+}
+
+/// A person opens a conversation: everything in it is seen, and the apps whose messages were unread get
+/// `robot_msg_read`. Returns whether anything was unread. Whether cards cause the event is not documented; here they
+/// do not. Source: `bot-message-read-event`.
+pub(crate) fn open(shared: &Shared, world: &mut World, conversation: &str, userid: &str) -> bool {
+    let seen_before = world.seen_up_to(conversation, userid);
+    if !world.open(conversation, userid, shared.clock.now_ms()) {
+        return false;
+    }
+    let events: Vec<(String, Value)> = world
+        .conversation(conversation)
+        .rev()
+        .take_while(|message| message.id > seen_before)
+        .filter(|message| !matches!(message.content, Content::Card { .. }))
+        .filter_map(|message| {
+            let Sender::App { robot_code, .. } = &message.sender else {
+                return None;
+            };
+            let app = world
+                .apps
+                .iter()
+                .find(|app| app.robot_code == *robot_code)?;
+            let data = json!({
+                "userId": userid,
+                "unionId": world.person(userid)?.unionid,
+                "robotCode": robot_code,
+                "openConversationId": bot::conversation_id(conversation),
+                "processQueryKey": message.process_query_key.as_ref()?,
+                "operatTime": shared.clock.now_ms().to_string(),
+            });
+            Some((app.client_id.clone(), data))
+        })
+        .collect();
+    for (client_id, data) in events {
+        emit_to(shared, world, Some(&client_id), "robot_msg_read", &data);
+    }
+    true
 }
 
 /// Counts a push; false when it must go out without its content.

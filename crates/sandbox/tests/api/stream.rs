@@ -464,6 +464,35 @@ async fn past_the_month_pushes_come_without_their_content() {
 }
 
 #[tokio::test]
+async fn reading_a_robots_message_is_an_event_for_its_app() {
+    let trial = trial(quick()).await;
+    let mut line = Line::connect(&trial).await;
+    let token = trial.token().await;
+    let body = json!({
+        "robotCode": "dingapp", "userIds": ["lina", "wangfang"], "msgKey": "sampleText",
+        "msgParam": r#"{"content":"请阅读"}"#,
+    });
+    let path = "/v1.0/robot/oToMessages/batchSend";
+    let (_, sent) = trial.api("POST", path, Some(&token), &body).await;
+    trial.sandbox.read_all_as("lina");
+    let frame = line.frame().await;
+    assert_eq!(frame["headers"]["eventType"], "robot_msg_read");
+    let read = data_of(&frame);
+    assert_eq!(read["userId"], "lina");
+    assert_eq!(read["unionId"], "union-lina");
+    assert_eq!(read["processQueryKey"], sent["processQueryKey"]);
+    assert_eq!(
+        read["operatTime"],
+        NOON_MS.to_string(),
+        "the platform's spelling"
+    );
+    line.succeed(&frame).await;
+    trial.sandbox.read_all_as("lina");
+    assert!(line.is_silent().await, "read once");
+    assert_eq!(trial.sandbox.quota().webhooks, 1);
+}
+
+#[tokio::test]
 async fn the_panel_sees_connections_and_can_end_them() {
     let trial = trial(quick()).await;
     let mut line = Line::connect(&trial).await;
