@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequest, Request, State};
+use axum::extract::{ConnectInfo, FromRequest, MatchedPath, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
@@ -22,6 +22,8 @@ use crate::shared::Shared;
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) path: String,
+    /// The route it took, with `{…}` where a path has ids: what the platform means by one API.
+    pub(crate) api: String,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -72,6 +74,9 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             .cloned()
             .unwrap_or_default();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let matched = request.extensions().get::<MatchedPath>();
+        let route = matched.map_or(path.as_str(), MatchedPath::as_str);
+        let api = format!("{method} {route}");
         let query =
             url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
                 .into_owned();
@@ -82,6 +87,7 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         Ok(Self {
             method,
             path,
+            api,
             query,
             headers,
             body,

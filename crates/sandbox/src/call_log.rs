@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -134,6 +134,9 @@ pub(crate) async fn record(
     let trace = Trace::default();
     parts.extensions.insert(trace.clone());
     let mut call = begin(&parts.method, &parts.uri, request_json, at_ms);
+    if let Some(route) = parts.extensions.get::<MatchedPath>() {
+        call.name = name_of(route.as_str());
+    }
     call.fault = parts.extensions.get::<SpoiltBy>().map(|by| by.0.clone());
     let response = next.run(Request::from_parts(parts, body)).await;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
@@ -218,14 +221,14 @@ fn refusal_of(status: StatusCode, answer: &Value) -> Option<String> {
     }
 }
 
-/// `/v1.0/todo/users/UNION/tasks` → `todo/users/tasks`: what looks like an id is left out.
+/// `/v1.0/todo/users/{unionId}/tasks` → `todo/users/tasks`: parameters, and what looks like an id, are left out.
 fn name_of(path: &str) -> String {
     let parts = path.split('/').skip(1);
     let words = parts.filter(|part| {
         let is_version = matches!(*part, "v1.0" | "v2.0" | "topapi" | "v2" | "message");
         let is_id = part.len() > 40
             || part.chars().filter(char::is_ascii_digit).count() > 2
-            || part.contains(['-', '=', '+', '%', '$']);
+            || part.contains(['{', '-', '=', '+', '%', '$']);
         !part.is_empty() && !is_version && !is_id
     });
     words.collect::<Vec<_>>().join("/")

@@ -17,9 +17,11 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::call::{LegacyRefusal, ModernRefusal, legacy_answer, modern_answer};
 use crate::call_log::{SpoiltBy, record_instead};
 use crate::gate::has_room;
 use crate::listener::Peer;
+use crate::meters::beijing;
 use crate::rules::BanAnswer;
 use crate::shared::Shared;
 
@@ -62,6 +64,8 @@ pub enum FaultKind {
     Banned,
     /// Refuses as too fast, in the words of the host.
     Throttle,
+    /// Refuses because all apps together are too fast, as around the full hour; over after a second.
+    ThrottleAll,
     /// Answers -1 系统繁忙 (oapi) or 500 system.error (api).
     Busy,
     /// Accepts a personal batch but leaves these people in `flowControlledStaffIdList`; empty means all.
@@ -82,6 +86,7 @@ impl FaultKind {
             Self::Html => "html",
             Self::Banned => "banned",
             Self::Throttle => "throttle",
+            Self::ThrottleAll => "throttle_all",
             Self::Busy => "busy",
             Self::FlowControl { .. } => "flow_control",
         }
@@ -177,14 +182,12 @@ pub(crate) async fn inject(
         .extensions()
         .get::<ConnectInfo<Peer>>()
         .map(|ConnectInfo(peer)| peer.clone());
-    let modern =
-        request.uri().path().starts_with("/v1.0/") || request.uri().path().starts_with("/v2.0/");
     if is_banned(&shared, peer.as_ref()) {
         let kind = match shared.world().rules.ban_answer {
             BanAnswer::Html => FaultKind::Html,
             BanAnswer::Json => FaultKind::Banned,
         };
-        let answer = answer_instead(&shared, &kind, modern);
+        let answer = answer_instead(&shared, &kind, request.uri().path());
         return record_instead(&shared, request, "address_banned", answer).await;
     }
     let mut last = None;
@@ -218,7 +221,7 @@ pub(crate) async fn inject(
             half_of(next.run(request).await).await
         }
         Some(kind) => {
-            let answer = answer_instead(&shared, &kind, modern);
+            let answer = answer_instead(&shared, &kind, request.uri().path());
             record_instead(&shared, request, kind.name(), answer).await
         }
     }
@@ -247,7 +250,8 @@ fn is_banned(shared: &Shared, peer: Option<&Peer>) -> bool {
 
 const ADDRESS_WINDOW_MS: i64 = 20_000;
 
-fn answer_instead(shared: &Shared, kind: &FaultKind, modern: bool) -> Response {
+fn answer_instead(shared: &Shared, kind: &FaultKind, path: &str) -> Response {
+    let modern = path.starts_with("/v1.0/") || path.starts_with("/v2.0/");
     let requestid = shared.ids().request_id();
     match kind {
         FaultKind::Status { status } => {
@@ -269,8 +273,23 @@ fn answer_instead(shared: &Shared, kind: &FaultKind, modern: bool) -> Response {
             (StatusCode::FORBIDDEN, axum::Json(body)).into_response()
         }
         FaultKind::Throttle => {
-            let refusal = crate::webhook::too_fast(&shared.world().rules);
-            crate::call::legacy_answer(shared, Err(refusal))
+            let refusal = if path.starts_with("/robot/") {
+                crate::webhook::too_fast(&shared.world().rules)
+            } else {
+                LegacyRefusal::gateway(
+                    "90018",
+                    "您的应用调用该接口次数过多，超出了每秒最大请求次数，请1秒后重试",
+                )
+            };
+            legacy_answer(shared, Err(refusal))
+        }
+        FaultKind::ThrottleAll if modern => {
+            let refusal = ModernRefusal::denied("QpsLimitForApi", &everyone_too_fast(shared, path));
+            modern_answer(shared, Err(refusal))
+        }
+        FaultKind::ThrottleAll => {
+            let refusal = LegacyRefusal::gateway("90002", &everyone_too_fast(shared, path));
+            legacy_answer(shared, Err(refusal))
         }
         _ if modern => {
             let body = json!({ "code": "system.error", "requestid": requestid, "message": "系统异常，请稍后再试" });
@@ -278,6 +297,19 @@ fn answer_instead(shared: &Shared, kind: &FaultKind, modern: bool) -> Response {
         }
         _ => axum::Json(json!({ "errcode": -1, "errmsg": "系统繁忙" })).into_response(),
     }
+}
+
+/// As observed on 2026-09-03; the end of the restriction can be read from it.
+fn everyone_too_fast(shared: &Shared, path: &str) -> String {
+    let now_ms = shared.clock.now_ms();
+    let at = |ms| beijing(ms, "%Y-%m-%d %H:%M:%S");
+    let api = path.trim_start_matches("/topapi").replace('/', ".");
+    format!(
+        "当前所有钉钉应用调用该接口次数过多，超出了该接口承受的最大qps，请求被暂时限制了，建议错开整点时刻调用该接口, \
+         apiPath(dingtalk.oapi{api}), 从 {0} 到 {0} 请求总次数超过 1200 次, 限制将在 {1} 结束.",
+        at(now_ms),
+        at(now_ms + 1_000)
+    )
 }
 
 fn html(page: String) -> impl IntoResponse {

@@ -135,7 +135,7 @@ fn admit(world: &mut World, call: &Call, caller: &Caller, now_ms: i64) -> Result
     {
         return Err(Turned::Scope(scope));
     }
-    if is_too_fast(world, &caller.client_id, &call.path, now_ms) {
+    if is_too_fast(world, &caller.client_id, &call.api, now_ms) {
         return Err(Turned::TooFast);
     }
     if metering == Metering::Api {

@@ -283,9 +283,17 @@ async fn a_panel_hears_of_every_call_as_it_is_answered() {
             token = Some(trial.token().await);
         }
     }
-    assert!(text.starts_with("event: hello") && text.contains("oauth2/accessToken"), "{text}");
+    assert!(
+        text.starts_with("event: hello") && text.contains("oauth2/accessToken"),
+        "{text}"
+    );
     assert!(!text.contains(&token.unwrap()));
-    let one = trial.http.get(trial.url("/sandbox/calls/1")).send().await.unwrap();
+    let one = trial
+        .http
+        .get(trial.url("/sandbox/calls/1"))
+        .send()
+        .await
+        .unwrap();
     let one: Value = one.json().await.unwrap();
     assert_eq!((&one["id"], &one["host"]), (&json!(1), &json!("api")));
 }
@@ -301,7 +309,10 @@ async fn apps_hear_of_to_dos_and_of_the_id_of_a_new_announcement() {
     let event = line.frame().await;
     assert_eq!(event["headers"]["eventType"], "todo_task_create");
     let data = data_of(&event);
-    assert_eq!((&data["taskId"], &data["unionIdList"]), (&task["id"], &json!(["union-lina"])));
+    assert_eq!(
+        (&data["taskId"], &data["unionIdList"]),
+        (&task["id"], &json!(["union-lina"]))
+    );
     line.succeed(&event).await;
     let announcement = json!({"create_request": {
         "operation_userid": "zhangwei", "title": "年假办法", "content": "x",
@@ -312,8 +323,65 @@ async fn apps_hear_of_to_dos_and_of_the_id_of_a_new_announcement() {
     let event = line.frame().await;
     assert_eq!(event["headers"]["eventType"], "blackboard_sent");
     let data = data_of(&event);
-    assert_eq!(data["blackboardId"], json!(trial.sandbox.announcements()[0].id));
-    assert_eq!(data["receivers"]["staffIds"], r#"["wangfang"]"#, "JSON in a string");
+    assert_eq!(
+        data["blackboardId"],
+        json!(trial.sandbox.announcements()[0].id)
+    );
+    assert_eq!(
+        data["receivers"]["staffIds"], r#"["wangfang"]"#,
+        "JSON in a string"
+    );
     line.succeed(&event).await;
     assert_eq!(trial.sandbox.quota().webhooks, 2, "both are counted");
+}
+
+#[tokio::test]
+async fn the_pace_is_of_an_app_and_an_api_whatever_ids_its_path_has() {
+    let trial = Trial::start().await;
+    trial.sandbox.set_rules(Rules {
+        limits: Limits {
+            calls_per_second: Some(2),
+            ..Limits::default()
+        },
+        ..Rules::default()
+    });
+    let token = trial.token().await;
+    let ask = async |person: &str| {
+        let path = format!("/v1.0/todo/users/{person}/org/tasks/query");
+        let (_, answer) = trial.api("POST", &path, Some(&token), &json!({})).await;
+        answer["code"].clone()
+    };
+    assert!(ask("union-lina").await.is_null() && ask("union-zhaolei").await.is_null());
+    let code = ask("union-wangfang").await;
+    assert_eq!(code, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi");
+    let calls = trial.sandbox.calls();
+    assert_eq!(calls[3].name, "todo/users/org/tasks/query");
+    assert_eq!(
+        trial.sandbox.quota().calls,
+        2,
+        "a call that was too fast is free"
+    );
+    for _ in 0..2 {
+        trial.oapi(USER, &token, &json!({"userid": "lina"})).await;
+    }
+    let answer = trial.oapi(USER, &token, &json!({"userid": "lina"})).await;
+    assert_eq!(answer["sub_code"], "90018");
+}
+
+#[tokio::test]
+async fn all_apps_together_may_be_too_fast() {
+    let trial = Trial::start().await;
+    let token = trial.token().await;
+    trial
+        .sandbox
+        .set_faults(vec![Fault::next(2, "", FaultKind::ThrottleAll)]);
+    let answer = trial.oapi(USER, &token, &json!({"userid": "lina"})).await;
+    assert_eq!(answer["sub_code"], "90002");
+    let text = answer["sub_msg"].as_str().unwrap();
+    assert!(
+        text.contains("apiPath(dingtalk.oapi.v2.user.get)") && text.ends_with("结束."),
+        "{text}"
+    );
+    let answer = trial.expect(403, "POST", BATCH, &token, &batch()).await;
+    assert_eq!(answer["code"], "Forbidden.AccessDenied.QpsLimitForApi");
 }
