@@ -5,7 +5,7 @@
 //! be sent (an empty path parameter) is an error before anything leaves.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::error::{Error, MessageProblem};
 use crate::http::parsed;
 
 /// A call that [`App::call`](crate::App::call) can make, and repeat.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Call<'a> {
     pub(crate) api: &'a Api,
     pub(crate) path: String,
@@ -25,7 +25,7 @@ pub struct Call<'a> {
     pub(crate) problem: Option<MessageProblem>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Body {
     Nothing,
     Json(Bytes),
@@ -122,7 +122,7 @@ impl<'a> Call<'a> {
 }
 
 /// A successful answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Reply {
     pub body: Bytes,
     what: &'static str,
@@ -138,6 +138,25 @@ impl Reply {
     /// Errors: [`Error::Answer`] where even that fails.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
         parsed(&self.body, self.what)
+    }
+}
+
+impl fmt::Debug for Call<'_> {
+    /// Without query and body: they may hold login codes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("api", &self.api.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Reply {
+    /// Without the body: it may hold a ticket.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("api", &self.what)
+            .field("bytes", &self.body.len())
+            .finish()
     }
 }
 

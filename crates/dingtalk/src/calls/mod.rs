@@ -1,5 +1,5 @@
 //! The typed calls, one file per area. Each area is a light handle borrowed from an
-//! [`App`](crate::App): `app.robot(code).send_to_people(…)`, `app.announcements(userid).create(…)`.
+//! [`App`]: `app.robot(code).send_to_people(…)`, `app.announcements(userid).create(…)`.
 //!
 //! Invariant: limits that the documents state are checked before anything is sent
 //! ([`MessageProblem`](crate::MessageProblem)); answers are read leniently; an answer of success
