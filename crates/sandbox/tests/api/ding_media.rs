@@ -104,8 +104,8 @@ async fn upload(trial: &Trial, query: &str, name: &str, bytes: Vec<u8>) -> Value
         .body(body)
         .send()
         .await
-        .unwrap();
-    answer.json().await.unwrap()
+        .expect("an answer");
+    answer.json().await.expect("an answer")
 }
 
 #[tokio::test]

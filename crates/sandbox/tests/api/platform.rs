@@ -278,7 +278,7 @@ async fn a_panel_hears_of_every_call_as_it_is_answered() {
     let mut text = String::new();
     let mut token = None;
     while !text.contains("event: call") {
-        text += &String::from_utf8(heard.chunk().await.unwrap().unwrap().to_vec()).unwrap();
+        text += &String::from_utf8_lossy(&heard.chunk().await.unwrap().unwrap());
         if token.is_none() {
             token = Some(trial.token().await);
         }
@@ -301,7 +301,7 @@ async fn a_panel_hears_of_every_call_as_it_is_answered() {
 #[tokio::test]
 async fn apps_hear_of_to_dos_and_of_the_id_of_a_new_announcement() {
     let trial = Trial::start().await;
-    let mut line = Line::connect(&trial).await;
+    let mut line = Box::pin(Line::connect(&trial)).await;
     let token = trial.token().await;
     let task = json!({"subject": "请阅读", "detailUrl": {"appUrl": "https://a.example"}, "executorIds": ["union-lina"]});
     let tasks = "/v1.0/todo/users/union-zhangwei/tasks";
