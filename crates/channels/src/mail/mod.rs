@@ -21,7 +21,7 @@ use lettre::message::Mailbox;
 use secrecy::SecretString;
 use yuezhi_domain::{Pace, UnixMillis};
 
-use crate::channel::{Address, BoxFuture, Channel, ChannelKind, Limits};
+use crate::channel::{self, BoxFuture, Channel, ChannelKind, Limits};
 use crate::codes;
 use crate::message::{Post, Recipient, present};
 use crate::outcome::{CheckReport, Finding, Level, Outcome, Why};
@@ -168,7 +168,7 @@ impl Mail {
             personal: true,
             idempotent: false,
             people_per_call: 1,
-            address: Address::Mail,
+            address: channel::Address::Mail,
             follows_up: false,
             read_checks: &[],
             needs_members: false,
