@@ -19,6 +19,7 @@ const PAGE: usize = 25;
 
 /// One notice in a table.
 pub(super) struct Line {
+    pub id: String,
     pub href: String,
     pub title: String,
     pub language: &'static str,
@@ -41,6 +42,7 @@ impl Line {
             && notice.due_at.is_some_and(|due| me.now > due)
             && totals.pending > 0;
         Self {
+            id: notice.id.to_string(),
             href: format!("/console/notices/{}", notice.id),
             title: notice.title.clone(),
             language: notice.language.as_str(),

@@ -18,7 +18,6 @@ use super::{
 };
 use crate::{
     actions::{ActionError, import_calendar},
-    pages,
     texts::Texts,
 };
 
@@ -67,14 +66,6 @@ struct Page {
     has_notices: bool,
     lanes: Vec<LaneLine>,
     next: Vec<NextLine>,
-}
-
-#[derive(Template)]
-#[template(path = "console/overview_notices.html")]
-struct OpenNotices {
-    t: Texts,
-    lines: Vec<Line>,
-    has_notices: bool,
 }
 
 /// What the page reads, in one transaction.
@@ -131,24 +122,6 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
         next: next_lines(&me, &facts),
     };
     Ok(render(&me, &page))
-}
-
-/// The live part of the page.
-pub(super) async fn open_notices(me: SignedIn) -> Result<Response, PageError> {
-    let rows = me
-        .app
-        .db
-        .read(move |tx| Ok::<_, ActionError>(notices::list(tx, &open(), 0, NOTICES_SHOWN)?))
-        .await?;
-    let lines: Vec<Line> = rows.iter().map(|row| Line::of(&me, row)).collect();
-    Ok(pages::page(
-        me.t,
-        &OpenNotices {
-            t: me.t,
-            has_notices: !lines.is_empty(),
-            lines,
-        },
-    ))
 }
 
 const fn open() -> NoticeFilter {
