@@ -26,7 +26,7 @@ mod webhook;
 mod wire;
 
 pub use app::{App, AppConfig};
-pub use encode::{BODY_LIMIT_BYTES, Encoded, encode};
+pub use encode::{BODY_LIMIT_BYTES, Encoded, Template, encode};
 pub use error::{
     ApiRefusal, Error, MessageProblem, OapiRefusal, OddAnswer, Oddity, Transport, TransportPhase,
 };
