@@ -160,8 +160,11 @@
       return ask(form, button);
     }
     form.asked = false;
+    // A double click is one click.
+    if (form.sent) return event.preventDefault();
     if ('keep' in form.dataset) keep(form);
     form.sent = form.method === 'post';
+    setTimeout(() => { form.sent = false; }, 10000);
     // data-once="word": after this turn, so that the button's own name and value are still sent.
     if ('once' in form.dataset && button) setTimeout(() => { button.disabled = true; button.textContent = form.dataset.once || say('正在提交…', 'Sending…'); });
   }, true);

@@ -158,7 +158,7 @@ impl Watch {
                 }
                 let filter = NoticeFilter {
                     state: Some(NoticeState::Open),
-                    policy_no: None,
+                    ..NoticeFilter::default()
                 };
                 let rows = notices::list(tx, &filter, 0, COMPARED)?;
                 Ok(rows
