@@ -75,7 +75,7 @@ pub(crate) async fn measure(options: &Options) -> anyhow::Result<Section> {
     }
     section.note(
         "Publishing includes reading the file, the plan, the version, the notice, the numbers by department and the \
-         choice of the audience, in chunks of 10,000 people; the bare statements write everything in one transaction. \
+         choice of the audience, in chunks of 5,000 people; the bare statements write everything in one transaction. \
          Pages and confirmations ran during one more publishing.",
     );
     Ok(section)

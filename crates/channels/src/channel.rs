@@ -139,8 +139,11 @@ pub struct Limits {
     pub pace: Option<Pace>,
     /// How long the platform refuses after the pace was exceeded.
     pub hold_after_throttle: Duration,
-    /// Sends under way at the same time.
+    /// Messages under way at the same time. Each counts until its outcome is on record, so a crash repeats at most so
+    /// many.
     pub in_flight: usize,
+    /// The same where answers come quicker than a disk writes: then outcomes may wait to be recorded together.
+    pub unrecorded: usize,
     /// More due messages than this for one target are better merged into a digest.
     pub coalesce_above: Option<usize>,
     /// Largest message; longer texts are cut on a character boundary.

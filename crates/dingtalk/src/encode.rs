@@ -26,6 +26,48 @@ pub struct Encoded {
     pub cut: bool,
 }
 
+/// A body made once, to be posted many times under keys of their own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    before: Vec<u8>,
+    after: Vec<u8>,
+    /// The text was too long and ends early.
+    pub cut: bool,
+}
+
+/// Where the key belongs; as long as the UUIDs that take its place.
+const PLACEHOLDER: &str = "00000000-0000-0000-0000-000000000000";
+
+impl Template {
+    /// Like [`encode`], with a gap for the key.
+    pub fn new(
+        message: &RobotMessage,
+        at: &At,
+        keywords: &[String],
+    ) -> Result<Self, MessageProblem> {
+        let Encoded { body, cut } = encode(message, at, keywords, Some(PLACEHOLDER))?;
+        // The first one: only `msgtype`, a word of ours, stands before `msgUuid`.
+        let gap = body
+            .windows(PLACEHOLDER.len())
+            .position(|window| window == PLACEHOLDER.as_bytes())
+            .expect("the key was put in");
+        let mut before = body;
+        let after = before.split_off(gap + PLACEHOLDER.len());
+        before.truncate(gap);
+        Ok(Self { before, after, cut })
+    }
+
+    /// The body under this key; `None` where the key is not a UUID in its usual form and would need escapes or more
+    /// room.
+    pub fn body(&self, key: &str) -> Option<Vec<u8>> {
+        let is_uuid = key.len() == PLACEHOLDER.len()
+            && key
+                .bytes()
+                .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        is_uuid.then(|| [&*self.before, key.as_bytes(), &*self.after].concat())
+    }
+}
+
 /// Builds the request body. `keywords`: the robot's 自定义关键词; if none of them occurs in the
 /// message, the first one is put before it as `【…】`.
 ///

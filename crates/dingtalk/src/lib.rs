@@ -153,7 +153,7 @@ pub use app::{App, AppConfig};
 pub use call::{Call, Reply};
 pub use calls::app_message::AppMessage;
 pub use calls::robot_people::AppRobot;
-pub use encode::{BODY_LIMIT_BYTES, Encoded, encode};
+pub use encode::{BODY_LIMIT_BYTES, Encoded, Template, encode};
 pub use error::{
     ApiRefusal, Error, MessageProblem, OapiRefusal, OddAnswer, Oddity, Transport, TransportPhase,
 };

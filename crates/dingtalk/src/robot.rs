@@ -9,7 +9,7 @@ use bytes::Bytes;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use crate::encode::encode;
+use crate::encode::{Template, encode};
 use crate::error::Error;
 use crate::http::Http;
 use crate::message::{At, RobotMessage};
@@ -30,6 +30,7 @@ pub struct RobotConfig {
 #[derive(Clone)]
 pub struct Robot {
     http: Http,
+    /// With the token; a signature is added to each request.
     url: Url,
     token: SecretString,
     query: SecretString,
@@ -60,9 +61,11 @@ impl Robot {
         let query: String = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("access_token", token.expose_secret())
             .finish();
+        let mut url = config.webhook.base;
+        url.set_query(Some(&query));
         Self {
             http,
-            url: config.webhook.base,
+            url,
             token,
             query: query.into(),
             signer: config.secret.map(Signer::new),
@@ -81,6 +84,18 @@ impl Robot {
         let encoded = encode(message, options.at, &self.keywords, options.msg_uuid)?;
         self.post(encoded.body, options.now_ms).await?;
         Ok(Accepted { cut: encoded.cut })
+    }
+
+    /// Encodes a message that is to be sent often, with this robot's keywords.
+    ///
+    /// Errors: [`Error::Message`].
+    pub fn template(&self, message: &RobotMessage, at: &At) -> Result<Template, Error> {
+        Ok(Template::new(message, at, &self.keywords)?)
+    }
+
+    /// Sends a body that was encoded before, by [`Robot::template`] of this robot.
+    pub async fn send_encoded(&self, body: Vec<u8>, now_ms: i64) -> Result<(), Error> {
+        self.post(body, now_ms).await.map(|_| ())
     }
 
     /// Asks whether the platform knows this robot, without showing a message: the `msgtype` does
@@ -108,14 +123,11 @@ impl Robot {
 
     async fn post(&self, body: Vec<u8>, now_ms: i64) -> Result<Bytes, Error> {
         let mut url = self.url.clone();
-        match &self.signer {
-            None => url.set_query(Some(self.query.expose_secret())),
-            Some(signer) => {
-                let mut query = String::with_capacity(self.query.expose_secret().len() + 100);
-                query.push_str(self.query.expose_secret());
-                signer.append_to_query(now_ms, &mut query);
-                url.set_query(Some(&query));
-            }
+        if let Some(signer) = &self.signer {
+            let mut query = String::with_capacity(self.query.expose_secret().len() + 100);
+            query.push_str(self.query.expose_secret());
+            signer.append_to_query(now_ms, &mut query);
+            url.set_query(Some(&query));
         }
         self.http
             .post_json(url, body, None)

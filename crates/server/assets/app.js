@@ -8,7 +8,7 @@
   const all = (q, root) => Array.from((root || doc).querySelectorAll(q));
 
   // Time: <time datetime data-rel>. The server's clock counts (body data-now, epoch ms): the demo's is not ours.
-  const serverNow = Number(doc.body.dataset.now) || Date.now();
+  let serverNow = Number(doc.body.dataset.now) || Date.now();
   const steps = [[45, 0], [3600, 'minute', 60], [86400, 'hour', 3600], [604800, 'day', 86400]];
   function tellTimes(root) {
     if (!window.Intl || !Intl.RelativeTimeFormat) return;
@@ -22,25 +22,53 @@
     }
   }
 
-  // Live regions: <section data-live="/…/events" data-live-src="/…/fragment">. An event says only "changed";
-  // the fragment is fetched again, at most once a second and never under the reader's hands.
+  // Live pages: <main data-live="/…/events">. An event says only "changed"; the page is fetched again under the address
+  // that stands in the browser, at most once a second, and only what differs is changed: rows are known by their ids,
+  // what somebody has typed, ticked, opened or focused stays.
+  const keyed = (node, id) => Array.from(node.children).find((child) => child.id === id);
+  function morph(have, want) {
+    if (have.isEqualNode(want) || have.matches('input:not([type=hidden]), select, textarea, noscript, dialog[open]')) return;
+    if (have.matches('time[data-rel]')) {
+      if (have.dateTime === want.dateTime) return;
+      have.removeAttribute('title');
+    }
+    for (const { name } of Array.from(have.attributes)) if (name !== 'open' && name !== 'title' && !want.hasAttribute(name)) have.removeAttribute(name);
+    for (const { name, value } of want.attributes) if (name !== 'open' && have.getAttribute(name) !== value) have.setAttribute(name, value);
+    Array.from(have.children).forEach((child) => { if (child.id && !keyed(want, child.id)) child.remove(); });
+    let at = have.firstChild;
+    for (const next of Array.from(want.childNodes)) {
+      const known = next.id ? keyed(have, next.id) : at;
+      // Blanks left by a row that went away, else every row below it would have to move.
+      while (next.id && known && at && at !== known && at.nodeType !== 1) { const gone = at; at = at.nextSibling; gone.remove(); }
+      if (known && known.nodeName === next.nodeName && (known.id || '') === (next.id || '')) {
+        if (known === at) at = at.nextSibling; else have.insertBefore(known, at);
+        if (known.nodeType === 1) morph(known, next); else if (known.data !== next.data) known.data = next.data;
+      } else have.insertBefore(doc.importNode(next, true), at);
+    }
+    while (at) { const gone = at; at = at.nextSibling; gone.remove(); }
+  }
   function listen(el) {
     if (el.live || !window.EventSource) return;
     let source = null, timer = 0;
     el.live = true;
-    const busy = () => el.querySelector('input:checked, dialog[open]') || (el.contains(doc.activeElement) && doc.activeElement.matches('input, select, textarea'));
     const soon = (ms) => { if (!timer) timer = setTimeout(refresh, ms); };
     async function refresh() {
       timer = 0;
       if (doc.hidden || !el.isConnected) return;
-      if (busy()) return soon(2000);
+      const asked = location.pathname + location.search;
       try {
-        const answer = await fetch(el.dataset.liveSrc, { headers: { 'HX-Request': 'true' } });
+        const answer = await fetch(asked, { headers: { 'HX-Request': 'true' } });
         if (answer.redirected || answer.status === 401) return location.reload();
-        if (!answer.ok) return;
-        el.innerHTML = await answer.text();
+        const page = answer.ok && new DOMParser().parseFromString(await answer.text(), 'text/html');
+        // Meanwhile another filter was chosen, or a form is on its way.
+        if (!page || asked !== location.pathname + location.search || all('form').some((form) => form.sent)) return;
+        for (const part of [el, ...all('.nav')]) {
+          const want = page.querySelector(part.id ? '#' + part.id : '.nav');
+          if (want) morph(part, want);
+        }
+        serverNow = Number(page.body.dataset.now) - performance.now() || serverNow;
         if (window.htmx) window.htmx.process(el);
-        tellTimes(el);
+        start(el);
       } catch (_) { /* offline: the next event brings it up to date */ }
     }
     function follow() {
@@ -53,6 +81,30 @@
     doc.addEventListener('visibilitychange', () => { follow(); soon(100); });
     addEventListener('pagehide', () => { if (source) source.close(); });
     follow();
+  }
+
+  // <form data-keep>: what was typed is kept in this tab when it is sent. If the session was over, the way leads through
+  // the sign-in page back to the form, and it is filled in again; files the browser does not let us keep.
+  const kept = 'yuezhi-form';
+  const typed = (form) => Array.from(form.elements).filter((el) => el.name && !['file', 'password', 'hidden', 'submit'].includes(el.type));
+  function keep(form) {
+    const fields = typed(form).map((el) => (el.matches('[type=checkbox], [type=radio]') ? el.checked : el.value));
+    try { sessionStorage.setItem(kept, JSON.stringify({ path: location.pathname, fields })); } catch (_) { /* full or forbidden: then nothing is kept */ }
+  }
+  function fillAgain() {
+    let found = null;
+    try { found = JSON.parse(sessionStorage.getItem(kept)); sessionStorage.removeItem(kept); } catch (_) { return; }
+    const form = doc.querySelector('form[data-keep]'), signedIn = /\/console\/sign-in(\?|$)/.test(doc.referrer);
+    if (!found || !form || !signedIn || found.path !== location.pathname) return;
+    const elements = typed(form);
+    if (elements.length !== found.fields.length) return;
+    elements.forEach((el, n) => { if (typeof found.fields[n] === 'boolean') el.checked = found.fields[n]; else el.value = found.fields[n]; });
+    all('details', form).forEach((more) => { if (all('textarea', more).some((el) => el.value)) more.open = true; });
+    const note = doc.createElement('div');
+    note.className = 'note';
+    note.setAttribute('role', 'status');
+    note.textContent = form.dataset.keep;
+    form.before(note);
   }
 
   // <form data-confirm="question" data-confirm-yes="word" [data-confirm-kind="danger"]>: asks before it sends.
@@ -108,6 +160,11 @@
       return ask(form, button);
     }
     form.asked = false;
+    // A double click is one click.
+    if (form.sent) return event.preventDefault();
+    if ('keep' in form.dataset) keep(form);
+    form.sent = form.method === 'post';
+    setTimeout(() => { form.sent = false; }, 10000);
     // data-once="word": after this turn, so that the button's own name and value are still sent.
     if ('once' in form.dataset && button) setTimeout(() => { button.disabled = true; button.textContent = form.dataset.once || say('正在提交…', 'Sending…'); });
   }, true);
@@ -138,6 +195,7 @@
   const start = (root) => { tellTimes(root); all('[data-live]', root).forEach(listen); all('form', root).forEach(countPicked); };
   doc.addEventListener('htmx:load', (event) => start(event.target));
   start(doc);
+  if (doc.querySelector('.side')) fillAgain();
   const here = doc.querySelector('.nav [aria-current]');
   if (here) here.parentElement.scrollLeft = here.offsetLeft - 60;
   setInterval(() => { if (!doc.hidden) tellTimes(doc); }, 30000);

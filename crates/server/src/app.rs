@@ -48,6 +48,8 @@ pub struct Inner {
     pub comparisons: crate::my::Comparisons,
     /// Failed sign-ins of this node.
     pub tries: crate::actions::sign_in::Tries,
+    /// Wrong set-up codes of this node.
+    pub set_up_tries: crate::actions::sign_in::Tries,
     /// What the last look at the watched folders saw.
     pub sightings: crate::workers::watch_sources::Sightings,
     /// Lanes that this node sends on right now.
@@ -130,6 +132,7 @@ impl App {
             ids,
             comparisons: crate::my::Comparisons::default(),
             tries: crate::actions::sign_in::Tries::default(),
+            set_up_tries: crate::actions::sign_in::Tries::default(),
             sightings: crate::workers::watch_sources::Sightings::default(),
             lanes_at_work: crate::workers::dispatch::LanesAtWork::default(),
             channels: RwLock::new(Arc::new(registry)),
@@ -207,6 +210,12 @@ impl App {
             .public_url
             .as_deref()
             .map_or("", |url| url.trim_end_matches('/'))
+    }
+
+    /// Where the first account is made, code included; for the terminal of whoever started the server.
+    pub fn set_up_url(&self) -> String {
+        let code = self.link_key.set_up_code();
+        format!("{}/console/setup?code={code}", self.public_url())
     }
 
     /// The organisation's name on pages and in messages; the product's where none is set.

@@ -25,6 +25,11 @@ impl std::fmt::Debug for LinkKey {
 const NOTICE: &[u8] = b"notice-link\0";
 const SIGN_IN: &[u8] = b"sign-in-link\0";
 const STATE: &[u8] = b"oauth-state\0";
+const SET_UP: &[u8] = b"set-up\0";
+/// Without the letters that are taken for digits or for rude words.
+const CODE_SIGNS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// 80 bits: nobody guesses it.
+const CODE_LENGTH: usize = 16;
 const MAC_BYTES: usize = 16;
 
 impl LinkKey {
@@ -80,6 +85,44 @@ impl LinkKey {
             [nonce, expires] if *expires > now.0 => Some(*nonce),
             _ => None,
         }
+    }
+
+    /// The code that the first account is made with, `7k2m-…` in four groups of four. It is the same on every node and
+    /// after a restart; the first account makes it useless.
+    pub fn set_up_code(&self) -> String {
+        let mut code = String::with_capacity(CODE_LENGTH + 3);
+        let mut bits = self
+            .mac(SET_UP, &[])
+            .iter()
+            .fold(0u128, |bits, byte| (bits << 8) | u128::from(*byte));
+        for at in 0..CODE_LENGTH {
+            if at > 0 && at % 4 == 0 {
+                code.push('-');
+            }
+            let sign = usize::try_from(bits & 31).expect("five bits");
+            code.push(char::from(CODE_SIGNS[sign]));
+            bits >>= 5;
+        }
+        code
+    }
+
+    /// Whether that code was typed; hyphens, spaces and capitals do not matter. Takes the same time for every code.
+    pub fn is_set_up_code(&self, typed: &str) -> bool {
+        let plain = |text: &str| -> String {
+            text.chars()
+                .filter(|c| c.is_ascii_alphanumeric())
+                .take(4 * CODE_LENGTH)
+                .map(|c| match c.to_ascii_lowercase() {
+                    'o' => '0',
+                    'i' | 'l' => '1',
+                    c => c,
+                })
+                .collect()
+        };
+        plain(&self.set_up_code())
+            .as_bytes()
+            .ct_eq(plain(typed).as_bytes())
+            .into()
     }
 
     fn mac(&self, kind: &[u8], body: &[u8]) -> [u8; MAC_BYTES] {
@@ -161,6 +204,20 @@ mod tests {
         fn any_text_is_survived(text in ".{0,80}") {
             prop_assert_eq!(key().open_notice_link(&text), None);
         }
+    }
+
+    #[test]
+    fn the_set_up_code_may_be_typed_by_hand() {
+        let code = key().set_up_code();
+        assert_eq!(code.len(), 19, "{code}");
+        assert!(key().is_set_up_code(&code));
+        let typed = format!(
+            " {} ",
+            code.to_uppercase().replace('-', " ").replace('0', "O")
+        );
+        assert!(key().is_set_up_code(&typed), "{typed}");
+        assert!(!LinkKey([8; 32]).is_set_up_code(&code));
+        assert!(!key().is_set_up_code(""));
     }
 
     #[test]

@@ -130,8 +130,24 @@ impl Texts {
         } else {
             self.get(key).to_owned()
         };
-        fill(&text, &[("n", &n)])
+        fill(&text, &[("n", &grouped(n))])
     }
+}
+
+/// `12,345`.
+pub fn grouped(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut out = String::with_capacity(digits.len() + 4);
+    if n < 0 {
+        out.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 fn fill(text: &str, values: &[(&str, &dyn fmt::Display)]) -> String {
@@ -209,6 +225,13 @@ mod tests {
     fn a_place_without_a_value_stays_as_it_is() {
         assert_eq!(fill("{a} and {b}", &[("a", &1)]), "1 and {b}");
         assert_eq!(fill("{", &[]), "{");
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(grouped(-12), "-12");
+        assert_eq!(grouped(100), "100");
     }
 
     #[test]

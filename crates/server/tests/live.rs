@@ -23,6 +23,7 @@ async fn an_open_page_learns_of_a_confirmation(engine: Engine) {
         .unwrap();
     let password = "三月里的小雨淅沥淅沥";
     let form = form
+        .with("code", &app.app.link_key.set_up_code())
         .with("login", "hr")
         .with("name", "林悦")
         .with("password", password);
@@ -62,7 +63,7 @@ async fn an_open_page_learns_of_a_confirmation(engine: Engine) {
         .expect("the page is told within seconds");
 
     let figures = visitor
-        .get(&format!("/console/notices/{}/figures", published.notice_id))
+        .get(&format!("/console/notices/{}", published.notice_id))
         .await
         .expect(200);
     assert!(

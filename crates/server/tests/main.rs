@@ -11,6 +11,7 @@ mod cli;
 mod config;
 mod confirm;
 mod deliver;
+mod doors;
 mod live;
 mod pages;
 mod people;

@@ -47,7 +47,9 @@ async fn administrator<'a>(app: &'a TestApp, language: &str) -> Visitor<'a> {
     let form = visitor.get("/console").await.expect(200);
     let password = "三月里的小雨淅沥淅沥";
     let form = match form.form("/setup") {
-        Some(form) => form.with("name", "林悦"),
+        Some(form) => form
+            .with("name", "林悦")
+            .with("code", &app.app.link_key.set_up_code()),
         None => form.form("/sign-in").expect("one or the other"),
     };
     visitor

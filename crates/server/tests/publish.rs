@@ -74,6 +74,7 @@ async fn signed_in_to_the_console(app: &TestApp) -> crate::support::Visitor<'_> 
         .form("/setup")
         .expect("the first visit sets up");
     let form = form
+        .with("code", &app.app.link_key.set_up_code())
         .with("login", "hr")
         .with("name", "林悦")
         .with("password", "三月里的小雨淅沥淅沥");

@@ -370,6 +370,8 @@ async fn a_standing_schedule_can_be_paused_and_skipped(engine: Engine) {
     change_schedule::run_now(&app.app, Actor::System, id)
         .await
         .unwrap();
+    let again = change_schedule::run_now(&app.app, Actor::System, id).await;
+    assert!(again.is_err(), "a double click is one click");
     app.work().await;
     assert_eq!(app.chat("all-staff").len(), 3);
 }

@@ -7,6 +7,7 @@
 mod bulk;
 mod expand;
 mod list;
+mod settle;
 
 use yuezhi_domain::{ObligationState, UnixMillis};
 
@@ -16,6 +17,8 @@ pub use list::{
     ObligationFilter, ObligationRow, PersonObligation, list, of_person, outstanding_batches,
     person_nos,
 };
+
+pub use settle::{Change, Standing, look, settle};
 
 use crate::{StoreError, Tx, domain_values::json, p, progress::Delta};
 

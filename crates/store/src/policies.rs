@@ -25,6 +25,7 @@ const MATCHES: &str = " AND (p.title {like} ?3 ESCAPE '\\' OR p.slug {like} ?3 E
      OR p.owner {like} ?3 ESCAPE '\\')";
 const NEWEST_FIRST: &str = " ORDER BY p.no DESC LIMIT ?2";
 const COUNT: &str = "SELECT count(*) FROM policies";
+const COUNT_ALIKE: &str = "SELECT count(*) FROM policies p WHERE 1 = 1";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
@@ -164,6 +165,16 @@ pub fn repeal(tx: &mut Tx<'_>, no: i64, at: UnixMillis) -> Result<bool, StoreErr
 
 pub fn count(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
     tx.read_one(COUNT, p![], |row| row.get(0))
+}
+
+/// How many [`list`] would show.
+pub fn count_found(tx: &mut Tx<'_>, filter: &PolicyFilter) -> Result<i64, StoreError> {
+    let search = filter.search.as_deref().map(str::trim);
+    let Some(text) = search.filter(|text| !text.is_empty()) else {
+        return count(tx);
+    };
+    let sql = format!("{COUNT_ALIKE}{}", MATCHES.replace("?3", "?1"));
+    tx.read_one(&sql, p![contains(text)], |row| row.get(0))
 }
 
 /// Newest first; the next page begins after the last number of this one. Begin with 0.

@@ -16,6 +16,7 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
     AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters,
 };
+use lettre::transport::smtp::commands::Ehlo;
 use lettre::transport::smtp::extension::ClientId;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -40,6 +41,13 @@ pub(super) struct Relay {
     pub(super) timeout: Duration,
     /// What must not appear in a detail: the password as it is and as it travels.
     secrets: Vec<SecretString>,
+}
+
+/// A connection ready for mails.
+pub(super) struct Opened {
+    pub(super) smtp: AsyncSmtpConnection,
+    /// Takes several commands at once (RFC 2920).
+    pub(super) pipelines: bool,
 }
 
 enum Security {
@@ -82,14 +90,14 @@ impl Relay {
     }
 
     /// An authenticated connection, within the timeout.
-    pub(super) async fn open(&self) -> Result<AsyncSmtpConnection, Failure> {
+    pub(super) async fn open(&self) -> Result<Opened, Failure> {
         match tokio::time::timeout(self.timeout, Box::pin(self.open_unbounded())).await {
             Ok(opened) => opened,
             Err(_) => Err(Failure::timed_out(Stage::Connect)),
         }
     }
 
-    async fn open_unbounded(&self) -> Result<AsyncSmtpConnection, Failure> {
+    async fn open_unbounded(&self) -> Result<Opened, Failure> {
         let connect = |error: std::io::Error| Failure::network(Stage::Connect, &error.to_string());
         let tcp = TcpStream::connect((self.host.as_str(), self.port))
             .await
@@ -130,6 +138,7 @@ impl Relay {
                 .map_err(greeted)?
             }
         };
+        let pipelines = self.pipelines(&mut smtp).await?;
         if let Some((username, password)) = &self.login {
             let credentials =
                 Credentials::new(username.clone(), password.expose_secret().to_owned());
@@ -138,7 +147,22 @@ impl Relay {
                 .await
                 .map_err(|error| self.failure(Stage::Login, &error))?;
         }
-        Ok(smtp)
+        Ok(Opened { smtp, pipelines })
+    }
+
+    /// Whether the relay takes several commands at once. lettre forgets this line of the answer to its EHLO, so we ask
+    /// again, which RFC 5321 4.1.4 allows at any time; over TLS where there is any, and before the login, so that no
+    /// relay has a reason to forget it.
+    async fn pipelines(&self, smtp: &mut AsyncSmtpConnection) -> Result<bool, Failure> {
+        match smtp.command(Ehlo::new(self.hello.clone())).await {
+            Ok(answer) => Ok(answer.message().any(|line| {
+                line.split_whitespace()
+                    .next()
+                    .is_some_and(|word| word.eq_ignore_ascii_case("PIPELINING"))
+            })),
+            Err(error) if error.is_permanent() => Ok(false),
+            Err(error) => Err(self.failure(Stage::Connect, &error)),
+        }
     }
 
     pub(super) fn is_encrypted(&self) -> bool {

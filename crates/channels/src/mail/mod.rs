@@ -163,6 +163,8 @@ impl Mail {
             pace: config.pace,
             hold_after_throttle: Duration::from_mins(5),
             in_flight: config.connections.max(1),
+            // Few: the repeat of a mail is seen.
+            unrecorded: config.connections.max(1) * 8,
             coalesce_above: None,
             max_bytes: 1024 * 1024,
             personal: true,
@@ -208,7 +210,7 @@ impl Mail {
             .map(|recipient| recipient.name.as_str())
             .unwrap_or_default();
         let mail = self.composer.compose(post, name, &to);
-        match self.pool.deliver(&self.sender, &to, &mail, post.now).await {
+        match self.pool.deliver(&self.sender, &to, mail, post.now).await {
             Ok(platform_id) => Outcome::Sent { platform_id },
             Err(failure) => replies::outcome(&failure),
         }

@@ -129,6 +129,16 @@ impl Failure {
         closed && matches!(self.stage, Stage::Sender | Stage::Recipient | Stage::Data)
     }
 
+    /// The relay said so itself.
+    pub(super) fn is_reply(&self) -> bool {
+        matches!(self.cause, Cause::Reply { .. })
+    }
+
+    /// The relay said goodbye (RFC 5321 3.8).
+    pub(super) fn closes_connection(&self) -> bool {
+        matches!(self.cause, Cause::Reply { code: 421, .. })
+    }
+
     /// The relay refused in an orderly way; after RSET the connection can go on.
     pub(super) fn leaves_connection_usable(&self) -> bool {
         match self.cause {

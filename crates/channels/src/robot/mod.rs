@@ -4,6 +4,7 @@
 //! Invariant: the post's key goes along as `msgUuid`, so a repeated send shows one message.
 //! Weakness: neither read status nor recall exist for this kind of robot.
 
+mod often;
 mod render;
 mod verdict;
 
@@ -22,6 +23,7 @@ use crate::codes;
 use crate::message::{Post, Recipient};
 use crate::outcome::{CheckReport, Finding, Level, Outcome, Why};
 use crate::registry::ConfigError;
+use often::Often;
 
 /// A robot as an administrator describes it.
 #[derive(Debug, Clone)]
@@ -66,6 +68,7 @@ pub(crate) struct RobotChannel {
     limits: Limits,
     robot: Robot,
     warning: Option<Why>,
+    often: Often,
 }
 
 impl RobotChannel {
@@ -108,10 +111,17 @@ impl RobotChannel {
             limits,
             robot,
             warning,
+            often: Often::default(),
         })
     }
 
     async fn attempt(&self, post: &Post) -> Outcome {
+        if let Some(body) = self.often.body(&self.robot, post) {
+            return match self.robot.send_encoded(body, post.now.get()).await {
+                Ok(()) => Outcome::Sent { platform_id: None },
+                Err(error) => verdict::outcome(&error),
+            };
+        }
         let rendered = render::render(post);
         let options = SendOptions {
             msg_uuid: Some(&post.key),
@@ -134,6 +144,7 @@ fn limits(per_minute: Option<u32>) -> Limits {
         pace: (!unlimited).then_some(pace),
         hold_after_throttle: Duration::from_mins(10),
         in_flight: if unlimited { 64 } else { 4 },
+        unrecorded: if unlimited { 1_000 } else { 4 },
         coalesce_above: (!unlimited).then_some(15),
         max_bytes: dingtalk::BODY_LIMIT_BYTES,
         personal: false,

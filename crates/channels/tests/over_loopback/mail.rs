@@ -451,15 +451,57 @@ async fn every_answer_of_a_relay_has_its_outcome_and_code() {
         ),
         ("BODY", "451 4.7.0 try again", "retry", "mail_relay_busy"),
     ] {
-        let server = SmtpServer::start(MailTls::None).await;
-        server.instead(verb, Instead::Say(words));
-        let outcome = server.channel().send(&post()).await;
-        assert_eq!(
-            (kind(&outcome), outcome.why().unwrap().code),
-            (expected, code),
-            "{verb} {words}: {outcome:?}"
-        );
+        for pipelines in [false, true] {
+            let server = SmtpServer::start(MailTls::None).await;
+            if pipelines {
+                server.pipeline();
+            }
+            server.instead(verb, Instead::Say(words));
+            let outcome = server.channel().send(&post()).await;
+            assert_eq!(
+                (kind(&outcome), outcome.why().unwrap().code),
+                (expected, code),
+                "{verb} {words}, pipelining {pipelines}: {outcome:?}"
+            );
+        }
     }
+}
+
+#[tokio::test]
+async fn a_relay_that_takes_several_commands_at_once_gets_the_same_mails() {
+    let server = SmtpServer::start(MailTls::None).await;
+    assert!(matches!(
+        server.channel().send(&post()).await,
+        Outcome::Sent { .. }
+    ));
+    server.pipeline();
+    let channel = server.channel();
+    server.instead("RCPT", Instead::Say("550 5.1.1 user unknown"));
+    assert_eq!(
+        channel.send(&post()).await.why().unwrap().code,
+        "mail_mailbox_unknown"
+    );
+    for _ in 0..2 {
+        assert!(matches!(channel.send(&post()).await, Outcome::Sent { .. }));
+    }
+    let mails = server.mails();
+    assert_eq!((mails.len(), server.connections()), (3, 2));
+    assert!(mails.iter().all(|mail| *mail == mails[0]));
+}
+
+#[tokio::test]
+async fn a_relay_that_asks_for_the_mail_of_a_refused_recipient_never_gets_it() {
+    let server = SmtpServer::start(MailTls::None).await;
+    server.pipeline();
+    server.be_careless();
+    let channel = server.channel();
+    server.instead("RCPT", Instead::Say("550 5.1.1 user unknown"));
+    assert_eq!(
+        channel.send(&post()).await.why().unwrap().code,
+        "mail_mailbox_unknown"
+    );
+    assert!(matches!(channel.send(&post()).await, Outcome::Sent { .. }));
+    assert_eq!((server.mails().len(), server.connections()), (1, 2));
 }
 
 #[tokio::test]

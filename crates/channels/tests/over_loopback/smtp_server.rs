@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,19 @@ struct Shared {
     mails: Mutex<Vec<Received>>,
     connections: Mutex<usize>,
     commands: Mutex<Vec<String>>,
+    /// Offers PIPELINING (RFC 2920).
+    pipelines: AtomicBool,
+    /// Says `354` to DATA whatever went before.
+    careless: AtomicBool,
+}
+
+impl Shared {
+    /// Whether the next answer to this verb is a refusal.
+    fn refuses(&self, verb: &str) -> bool {
+        let instead = self.instead.lock().unwrap();
+        let next = instead.get(verb).and_then(VecDeque::front);
+        matches!(next, Some(Instead::Say(words)) if !words.starts_with('2'))
+    }
 }
 
 #[derive(Clone)]
@@ -74,6 +88,16 @@ impl SmtpServer {
             }
         });
         server
+    }
+
+    /// Takes several commands at once from now on.
+    pub(crate) fn pipeline(&self) {
+        self.shared.pipelines.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks for the mail of a refused sender or recipient.
+    pub(crate) fn be_careless(&self) {
+        self.shared.careless.store(true, Ordering::Relaxed);
     }
 
     /// `verb`: `CONNECT`, `EHLO`, `AUTH`, `MAIL`, `RCPT`, `DATA`, `BODY`, `RSET`, `NOOP`.
@@ -158,6 +182,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     starttls: bool,
 ) -> Option<BufReader<S>> {
     let (mut from, mut to) = (String::new(), String::new());
+    let mut refused = false;
     loop {
         let line = line(&mut stream).await?;
         shared.commands.lock().unwrap().push(line.clone());
@@ -166,6 +191,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             "EHLO" => {
                 let offers = if starttls {
                     "250-fake\r\n250 STARTTLS"
+                } else if shared.pipelines.load(Ordering::Relaxed) {
+                    "250-fake\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250 AUTH PLAIN LOGIN"
                 } else {
                     "250-fake\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN"
                 };
@@ -177,12 +204,17 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
             }
             "AUTH" => reply(&mut stream, shared, "AUTH", "235 2.7.0 welcome").await,
             "MAIL" => {
+                refused = shared.refuses("MAIL");
                 from = between(&line);
                 reply(&mut stream, shared, "MAIL", "250 2.1.0 ok").await
             }
             "RCPT" => {
+                refused |= shared.refuses("RCPT");
                 to = between(&line);
                 reply(&mut stream, shared, "RCPT", "250 2.1.5 ok").await
+            }
+            "DATA" if refused && !shared.careless.load(Ordering::Relaxed) => {
+                reply(&mut stream, shared, "DATA", "554 5.5.1 no valid recipients").await
             }
             "DATA" => {
                 reply(&mut stream, shared, "DATA", "354 go on").await && {

@@ -519,3 +519,17 @@ async fn a_probe_shows_no_message_and_knows_a_good_robot() {
             .all(|request| request.body == r#"{"msgtype":"probe"}"#)
     );
 }
+
+#[test]
+fn a_template_gives_the_same_bytes_as_encoding_each_time() {
+    let key = "0192f0c1-5a3e-8d21-9abc-0123456789ab";
+    let keywords = ["制度".to_owned()];
+    for words in ["短", &"很长的正文。".repeat(4_000)] {
+        let message = markdown(words);
+        let template = dingtalk::Template::new(&message, &At::NOBODY, &keywords).unwrap();
+        let encoded = encode(&message, &At::NOBODY, &keywords, Some(key)).unwrap();
+        assert_eq!(template.body(key).unwrap(), encoded.body);
+        assert_eq!(template.cut, encoded.cut);
+        assert_eq!(template.body("a key with \"quotes\""), None);
+    }
+}

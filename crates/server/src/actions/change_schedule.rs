@@ -3,6 +3,8 @@
 //! Called by the console, the API and the `remind` worker. Invariant: an occurrence is one row with a unique key
 //! (schedule, time), written together with its deliveries and the next time; nothing fires twice.
 
+use std::time::Duration;
+
 use yuezhi_domain::{
     OccurrenceId, OccurrenceOutcome, Schedule, ScheduleId, TimeZoneName, UnixMillis,
     reminder::{DEFAULT_GRACE, collapse},
@@ -202,12 +204,24 @@ pub async fn delete(app: &App, actor: Actor, id: ScheduleId) -> Result<(), Actio
     .await
 }
 
+/// Two clicks within this time are one: the second is a slip of the finger.
+const REST_BETWEEN_CLICKS: Duration = Duration::from_secs(10);
+
 /// Sends the message now, beside its regular times.
 pub async fn run_now(app: &App, actor: Actor, id: ScheduleId) -> Result<(), ActionError> {
     let occurrence_id: OccurrenceId = app.ids.next(app.now());
     let by = actor.to_string();
     change(app, actor, id, "schedule.run", move |tx, schedule, now| {
-        send(tx, schedule, occurrence_id, CLICK, now, now, &by)?;
+        let just_now = |at: UnixMillis| at <= now && now.since(at) < REST_BETWEEN_CLICKS;
+        let again = occurrences::list_of_schedule(tx, schedule.no, 1)?
+            .iter()
+            .any(|last| last.step == CLICK && just_now(last.decided_at));
+        // Two clicks that are worked on at once do not see each other, but they fall upon the same planned time.
+        let rest = i64::try_from(REST_BETWEEN_CLICKS.as_millis()).expect("ten seconds");
+        let planned_at = UnixMillis(now.0 - now.0.rem_euclid(rest));
+        if again || !send(tx, schedule, occurrence_id, CLICK, planned_at, now, &by)? {
+            return Err(Refusal::conflict("schedule_ran_just_now").into());
+        }
         Ok(true)
     })
     .await
@@ -255,6 +269,7 @@ fn of_row(row: &schedules::Schedule) -> Option<Schedule> {
     Schedule::parse(&row.rule, zone).ok()
 }
 
+/// Writes the occurrence and its messages; false when it is there already.
 fn send(
     tx: &mut Tx<'_>,
     schedule: &schedules::Schedule,
@@ -263,7 +278,7 @@ fn send(
     planned_at: UnixMillis,
     now: UnixMillis,
     actor: &str,
-) -> Result<(), yuezhi_store::StoreError> {
+) -> Result<bool, yuezhi_store::StoreError> {
     let written = occurrences::insert(
         tx,
         &occurrences::NewOccurrence {
@@ -279,13 +294,13 @@ fn send(
         },
     )?;
     let Some(occurrence_no) = written else {
-        return Ok(());
+        return Ok(false);
     };
     for lane in &schedule.lanes {
         lanes::ensure(tx, lane, "robot", now)?;
         deliveries::insert_group(tx, &group_message(lane, 0, occurrence_no, now))?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Fires every schedule that is due; when the next one is.
@@ -320,7 +335,7 @@ async fn fire(app: &App, row: schedules::Schedule, now: UnixMillis) -> Result<()
     let from = row
         .next_at
         .unwrap_or(now)
-        .minus(std::time::Duration::from_millis(1));
+        .minus(Duration::from_millis(1));
     let missed = schedule
         .as_ref()
         .map(|s| s.between(from, now, &calendar))

@@ -7,7 +7,11 @@
 use yuezhi_domain::{
     Language, NoticeState, ObligationState, ReceiptId, ReceiptKind, ReceiptSource, UnixMillis,
 };
-use yuezhi_store::{deliveries, notices, obligations, receipts, versions};
+use yuezhi_store::{
+    deliveries,
+    obligations::{self, Change, Standing},
+    receipts,
+};
 
 use super::{ActionError, Refusal, RefusalKind};
 use crate::app::App;
@@ -56,76 +60,78 @@ pub async fn confirm(app: &App, confirmation: Confirmation) -> Result<Confirmed,
     Ok(confirmed)
 }
 
+/// Looks before a confirmation is given up because others keep changing the same obligation.
+const MOST_LOOKS: usize = 3;
+
 fn confirm_in(
     tx: &mut yuezhi_store::Tx<'_>,
     confirmation: &Confirmation,
     id: ReceiptId,
     now: UnixMillis,
 ) -> Result<Confirmed, ActionError> {
-    let (notice_no, person_no) = (confirmation.notice_no, confirmation.person_no);
-    let obligation = obligations::get(tx, notice_no, person_no)?
-        .ok_or_else(|| Refusal::new(RefusalKind::Forbidden, "not_in_audience"))?;
-    if obligation.state == ObligationState::Acknowledged {
-        return Ok(Confirmed::Already {
-            at: obligation.acted_at.unwrap_or(now),
-        });
+    // On PostgreSQL the same button pressed twice may commit between our look and our writing; then look again.
+    for _ in 0..MOST_LOOKS {
+        let found = obligations::look(tx, confirmation.notice_no, confirmation.person_no)?
+            .ok_or_else(|| Refusal::new(RefusalKind::Forbidden, "not_in_audience"))?;
+        if found.state == ObligationState::Acknowledged {
+            return Ok(Confirmed::Already {
+                at: found.acted_at.unwrap_or(now),
+            });
+        }
+        check(confirmation, &found)?;
+        if acknowledge(tx, confirmation, &found, id, now)? {
+            return Ok(Confirmed::Now { at: now });
+        }
     }
-    let notice =
-        notices::get(tx, notice_no)?.ok_or_else(|| Refusal::not_found("notice_unknown"))?;
-    match notice.state {
+    Err(Refusal::conflict("obligation_closed").into())
+}
+
+/// Whether this can be confirmed at all, and what was shown is what is asked.
+fn check(confirmation: &Confirmation, found: &Standing) -> Result<(), ActionError> {
+    match found.notice_state {
         NoticeState::Cancelled => return Err(Refusal::conflict("notice_cancelled").into()),
         NoticeState::Superseded => return Err(Refusal::conflict("notice_superseded").into()),
         NoticeState::Expanding | NoticeState::Open | NoticeState::Closed => {}
     }
-    let version = versions::get(tx, notice.version_no)?
-        .ok_or_else(|| Refusal::not_found("notice_unknown"))?;
-    if confirmation.text_hash != version.text_hash.to_string()
-        || confirmation.consent_hash != notice.consent_hash.to_string()
+    if confirmation.text_hash != found.text_hash.to_string()
+        || confirmation.consent_hash != found.consent_hash.to_string()
     {
         return Err(Refusal::conflict("text_changed_meanwhile").into());
     }
-    let open_states = [
-        ObligationState::Pending,
-        ObligationState::Declined,
-        ObligationState::Exempted,
-        ObligationState::Closed,
-    ];
-    if !obligations::transition(
-        tx,
-        notice_no,
-        person_no,
-        &open_states,
-        ObligationState::Acknowledged,
-        now,
-        None,
-    )? {
-        // On PostgreSQL the same button pressed twice may commit between our reading and our writing.
-        return match obligations::get(tx, notice_no, person_no)? {
-            Some(now_stands) if now_stands.state == ObligationState::Acknowledged => {
-                Ok(Confirmed::Already {
-                    at: now_stands.acted_at.unwrap_or(now),
-                })
-            }
-            _ => Err(Refusal::conflict("obligation_closed").into()),
-        };
+    match found.state {
+        ObligationState::Pending
+        | ObligationState::Declined
+        | ObligationState::Exempted
+        | ObligationState::Closed => Ok(()),
+        ObligationState::Superseded | ObligationState::Acknowledged => {
+            Err(Refusal::conflict("obligation_closed").into())
+        }
     }
-    obligations::mark_opened(tx, notice_no, person_no, now)?;
-    receipts::insert(
-        tx,
-        &receipts::NewReceipt {
-            id,
-            notice_no,
-            person_no,
-            version_no: notice.version_no,
-            kind: ReceiptKind::Acknowledged,
-            source: confirmation.source,
-            at: now,
-            language: confirmation.language,
-            text_hash: version.text_hash,
-            consent_hash: Some(notice.consent_hash),
-            detail: confirmation.detail.clone(),
-        },
-    )?;
-    deliveries::cancel_pending_for_person(tx, notice_no, person_no)?;
-    Ok(Confirmed::Now { at: now })
+}
+
+fn acknowledge(
+    tx: &mut yuezhi_store::Tx<'_>,
+    confirmation: &Confirmation,
+    found: &Standing,
+    id: ReceiptId,
+    now: UnixMillis,
+) -> Result<bool, ActionError> {
+    let receipt = receipts::NewReceipt {
+        id,
+        notice_no: found.notice_no,
+        person_no: found.person_no,
+        version_no: found.version_no,
+        kind: ReceiptKind::Acknowledged,
+        source: confirmation.source,
+        at: now,
+        language: confirmation.language,
+        text_hash: found.text_hash,
+        consent_hash: Some(found.consent_hash),
+        detail: confirmation.detail.clone(),
+    };
+    let to = Change::To(ObligationState::Acknowledged, None);
+    Ok(obligations::settle(tx, found, to, now, |tx| {
+        receipts::insert(tx, &receipt)?;
+        deliveries::cancel_pending_for_person(tx, found.notice_no, found.person_no).map(drop)
+    })?)
 }

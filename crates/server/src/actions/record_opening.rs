@@ -7,10 +7,17 @@
 use yuezhi_domain::{
     Language, NoticeState, ObligationState, ReceiptId, ReceiptKind, ReceiptSource, UnixMillis,
 };
-use yuezhi_store::{deliveries, notices, obligations, receipts, versions};
+use yuezhi_store::{
+    deliveries,
+    obligations::{self, Change, Standing},
+    receipts,
+};
 
 use super::ActionError;
 use crate::app::App;
+
+/// Looks before the rest is left to another request that keeps changing the same obligation.
+const MOST_LOOKS: usize = 3;
 
 /// How the text came before somebody's eyes.
 #[derive(Debug, Clone)]
@@ -52,48 +59,65 @@ fn record_in(
     id: ReceiptId,
     now: UnixMillis,
 ) -> Result<bool, ActionError> {
-    let (notice_no, person_no) = (opening.notice_no, opening.person_no);
-    let Some(notice) = notices::get(tx, notice_no)? else {
-        return Ok(false);
-    };
-    let Some(version) = versions::get(tx, notice.version_no)? else {
-        return Ok(false);
-    };
-    if !obligations::mark_opened(tx, notice_no, person_no, now)? {
-        return Ok(false);
-    }
-    receipts::insert(
-        tx,
-        &receipts::NewReceipt {
-            id,
-            notice_no,
-            person_no,
-            version_no: notice.version_no,
-            kind: ReceiptKind::Opened,
-            source: opening.source,
-            at: now,
-            language: opening.language,
-            text_hash: version.text_hash,
-            consent_hash: None,
-            detail: opening.detail.clone(),
-        },
-    )?;
-    let open = matches!(notice.state, NoticeState::Open | NoticeState::Expanding);
-    if let (true, Some(settlement)) = (open, notice.requirement.settled_by(ReceiptKind::Opened)) {
-        let reason = settlement.reason().map(yuezhi_domain::CloseReason::as_str);
-        if let Ok(state) = ObligationState::Pending.next(settlement.event())
-            && obligations::transition(
-                tx,
-                notice_no,
-                person_no,
-                &[ObligationState::Pending],
-                state,
-                now,
-                reason,
-            )?
-        {
-            deliveries::cancel_pending_for_person(tx, notice_no, person_no)?;
+    // On PostgreSQL the obligation may change between our look and our writing; then look again.
+    for _ in 0..MOST_LOOKS {
+        let found = obligations::look(tx, opening.notice_no, opening.person_no)?;
+        let Some(found) = found.filter(|found| found.opened_at.is_none()) else {
+            return Ok(false);
+        };
+        if open(tx, opening, &found, id, now)? {
+            return Ok(true);
         }
     }
-    Ok(true)
+    Ok(false)
+}
+
+fn open(
+    tx: &mut yuezhi_store::Tx<'_>,
+    opening: &Opening,
+    found: &Standing,
+    id: ReceiptId,
+    now: UnixMillis,
+) -> Result<bool, ActionError> {
+    let receipt = receipts::NewReceipt {
+        id,
+        notice_no: found.notice_no,
+        person_no: found.person_no,
+        version_no: found.version_no,
+        kind: ReceiptKind::Opened,
+        source: opening.source,
+        at: now,
+        language: opening.language,
+        text_hash: found.text_hash,
+        consent_hash: None,
+        detail: opening.detail.clone(),
+    };
+    let change = settled_by_opening(found);
+    Ok(obligations::settle(tx, found, change, now, |tx| {
+        receipts::insert(tx, &receipt)?;
+        if change != Change::Opened {
+            deliveries::cancel_pending_for_person(tx, found.notice_no, found.person_no)?;
+        }
+        Ok(())
+    })?)
+}
+
+/// Under the requirement `read` an opening is all that is owed, while the notice is open.
+fn settled_by_opening(found: &Standing) -> Change<'static> {
+    if !matches!(
+        found.notice_state,
+        NoticeState::Open | NoticeState::Expanding
+    ) || found.state != ObligationState::Pending
+    {
+        return Change::Opened;
+    }
+    found
+        .requirement
+        .settled_by(ReceiptKind::Opened)
+        .and_then(|settlement| {
+            let to = found.state.next(settlement.event()).ok()?;
+            let reason = settlement.reason().map(yuezhi_domain::CloseReason::as_str);
+            Some(Change::To(to, reason))
+        })
+        .unwrap_or(Change::Opened)
 }

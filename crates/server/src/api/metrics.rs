@@ -61,7 +61,7 @@ async fn counted(app: &App) -> Result<Counted, ActionError> {
             for state in [NoticeState::Expanding, NoticeState::Open] {
                 let filter = NoticeFilter {
                     state: Some(state),
-                    policy_no: None,
+                    ..NoticeFilter::default()
                 };
                 nos.extend(
                     notices::list(tx, &filter, 0, MOST_NOTICES)?

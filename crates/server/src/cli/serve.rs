@@ -24,10 +24,16 @@ pub(super) async fn run(global: &Global, _arguments: Arguments) -> Result<(), Fa
     let base = format!("http://{}", reachable(node.address));
     let published = local::publish(&base, &node.app.local_token, node.address.port());
     let console = format!("{}/console", node.app.public_url());
+    let set_up = sign_in::is_set_up(&node.app)
+        .await
+        .map_err(|error| Failure::of_action(&error, texts))?;
     if global.json {
-        output::json(
-            &serde_json::json!({ "url": base, "console": console, "api": format!("{base}/api") }),
-        );
+        let mut up =
+            serde_json::json!({ "url": base, "console": console, "api": format!("{base}/api") });
+        if !set_up {
+            up["set_up"] = node.app.set_up_url().into();
+        }
+        output::json(&up);
     } else {
         output::line(&output::toned(Tone::Strong, texts.get("cli.serve_up")));
         let mut facts = Grid::facts();
@@ -50,11 +56,9 @@ pub(super) async fn run(global: &Global, _arguments: Arguments) -> Result<(), Fa
             },
         );
         facts.print();
-        if !sign_in::is_set_up(&node.app)
-            .await
-            .map_err(|error| Failure::of_action(&error, texts))?
-        {
+        if !set_up {
             output::line(texts.get("cli.serve_set_up"));
+            output::line(&format!("  {}", node.app.set_up_url()));
         }
         output::line(texts.get("cli.stop_with"));
     }

@@ -30,7 +30,8 @@ pub struct Frame {
     pub account: String,
     pub organisation: String,
     pub now_ms: i64,
-    pub open_notices: i64,
+    /// Grouped; empty for none.
+    pub open_notices: String,
     /// Failed deliveries, `99+` when there are many; empty for none.
     pub trouble: String,
     pub has_sources: bool,
@@ -53,7 +54,7 @@ impl Frame {
             .read(|tx| {
                 let open = NoticeFilter {
                     state: Some(NoticeState::Open),
-                    policy_no: None,
+                    ..NoticeFilter::default()
                 };
                 let failed = DeliveryFilter {
                     state: Some(DeliveryState::Failed),
@@ -71,7 +72,11 @@ impl Frame {
             account: me.account.name.clone(),
             organisation: organisation(me),
             now_ms: me.now.0,
-            open_notices,
+            open_notices: if open_notices > 0 {
+                ui::grouped(open_notices)
+            } else {
+                String::new()
+            },
             trouble: match trouble {
                 0 => String::new(),
                 MOST_COUNTED => format!("{}+", MOST_COUNTED - 1),

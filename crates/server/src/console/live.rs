@@ -1,6 +1,6 @@
 //! Tells open pages that numbers moved, by server-sent events.
 //!
-//! An event carries no numbers: the page fetches its own fragment. This node's changes come by the app's pulse; those
+//! An event carries no numbers: the page fetches itself again and changes what differs (`assets/app.js`). This node's changes come by the app's pulse; those
 //! of other nodes are noticed by comparing the kept numbers every two seconds. Invariant: a stream ends when the node
 //! stops. Weakness: another node's change shows up to two seconds late.
 
@@ -14,9 +14,9 @@ use axum_extra::extract::Query;
 use futures_util::stream;
 use serde::Deserialize;
 use tokio::{sync::broadcast, time::MissedTickBehavior};
-use yuezhi_domain::{NoticeId, NoticeState};
+use yuezhi_domain::{NoticeId, NoticeState, UnixMillis};
 use yuezhi_store::{
-    notices::{self, NoticeFilter},
+    notices::{self, Notice, NoticeFilter},
     progress::{self, Totals},
 };
 
@@ -38,12 +38,32 @@ pub(super) struct Asked {
     notice: String,
 }
 
+/// What is compared of a notice: its numbers, whether it is still open, when it reminds next.
+#[derive(PartialEq)]
+struct Standing {
+    notice_no: i64,
+    totals: Totals,
+    state: NoticeState,
+    next_reminder_at: Option<UnixMillis>,
+}
+
+impl Standing {
+    fn of(notice: &Notice, totals: Totals) -> Self {
+        Self {
+            notice_no: notice.no,
+            totals,
+            state: notice.state,
+            next_reminder_at: notice.next_reminder_at,
+        }
+    }
+}
+
 /// What one open page waits for.
 struct Watch {
     app: App,
     notice_no: Option<i64>,
     pulse: broadcast::Receiver<Pulse>,
-    seen: Option<Vec<(i64, Totals)>>,
+    seen: Option<Vec<Standing>>,
     tick: tokio::time::Interval,
 }
 
@@ -124,23 +144,26 @@ impl Watch {
     }
 
     /// The kept numbers; `None` when the database does not answer, which the next tick asks again.
-    async fn numbers(&self) -> Option<Vec<(i64, Totals)>> {
+    async fn numbers(&self) -> Option<Vec<Standing>> {
         let notice_no = self.notice_no;
         let read = self
             .app
             .db
             .read(move |tx| {
                 if let Some(no) = notice_no {
-                    return Ok::<_, ActionError>(vec![(no, progress::totals(tx, no)?)]);
+                    let Some(notice) = notices::get(tx, no)? else {
+                        return Ok::<_, ActionError>(Vec::new());
+                    };
+                    return Ok(vec![Standing::of(&notice, progress::totals(tx, no)?)]);
                 }
                 let filter = NoticeFilter {
                     state: Some(NoticeState::Open),
-                    policy_no: None,
+                    ..NoticeFilter::default()
                 };
                 let rows = notices::list(tx, &filter, 0, COMPARED)?;
                 Ok(rows
                     .into_iter()
-                    .map(|row| (row.notice.no, row.totals))
+                    .map(|row| Standing::of(&row.notice, row.totals))
                     .collect())
             })
             .await;

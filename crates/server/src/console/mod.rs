@@ -27,7 +27,9 @@ mod versions;
 mod words;
 
 use axum::{
-    Router, middleware,
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
     routing::{get, post},
 };
 
@@ -40,7 +42,6 @@ pub use ui::{Markup, Teller, icon, mark};
 pub fn routes() -> Router<App> {
     Router::new()
         .route("/console", get(overview::show))
-        .route("/console/overview/notices", get(overview::open_notices))
         .merge(doors())
         .merge(notice_routes())
         .merge(policy_routes())
@@ -56,6 +57,9 @@ pub fn live_routes() -> Router<App> {
         .layer(middleware::map_response(session::with_errors_as_pages))
 }
 
+/// Whoever knocks need not be signed in; these forms are a few fields.
+const LARGEST_FORM_OF_A_STRANGER: usize = 64 * 1024;
+
 fn doors() -> Router<App> {
     Router::new()
         .route("/console/sign-in", get(sign_in::form).post(sign_in::submit))
@@ -65,13 +69,13 @@ fn doors() -> Router<App> {
         )
         .route("/console/sign-out", post(sign_in::sign_out))
         .route("/console/language", post(sign_in::language))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM_OF_A_STRANGER))
 }
 
 fn notice_routes() -> Router<App> {
     Router::new()
         .route("/console/notices", get(notices::list))
         .route("/console/notices/{id}", get(notice::show))
-        .route("/console/notices/{id}/figures", get(notice::figures))
         .route(
             "/console/notices/{id}/outstanding.csv",
             get(notice::outstanding_csv),

@@ -4,11 +4,12 @@ use askama::Template;
 use axum::response::Response;
 use axum_extra::extract::Query;
 use serde::Deserialize;
-use yuezhi_domain::{NoticeState, Requirement};
+use yuezhi_domain::{NoticeState, Requirement, UnixMillis};
 use yuezhi_store::notices::{self, NoticeFilter, NoticeRow};
 
 use super::{
     frame::{Frame, render},
+    overview,
     session::{PageError, SignedIn},
     ui::{Markup, Share, address, grouped},
     words::{self, Tag},
@@ -19,6 +20,7 @@ const PAGE: usize = 25;
 
 /// One notice in a table.
 pub(super) struct Line {
+    pub id: String,
     pub href: String,
     pub title: String,
     pub language: &'static str,
@@ -41,6 +43,7 @@ impl Line {
             && notice.due_at.is_some_and(|due| me.now > due)
             && totals.pending > 0;
         Self {
+            id: notice.id.to_string(),
             href: format!("/console/notices/{}", notice.id),
             title: notice.title.clone(),
             language: notice.language.as_str(),
@@ -64,7 +67,7 @@ impl Line {
 struct Tab {
     href: String,
     word: String,
-    count: i64,
+    count: String,
     chosen: bool,
 }
 
@@ -74,65 +77,71 @@ struct Page {
     f: Frame,
     t: Texts,
     tabs: Vec<Tab>,
+    q: String,
+    /// The open tab, empty for the first.
+    state: &'static str,
     lines: Vec<Line>,
     next: Option<String>,
-    is_first: bool,
+    first: Option<String>,
     is_open_tab: bool,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Asked {
+    q: String,
     state: String,
     after: i64,
 }
 
-pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
-    let state: NoticeState = asked.state.parse().unwrap_or(NoticeState::Open);
-    let filter = NoticeFilter {
-        state: Some(state),
-        policy_no: None,
+/// The tab of open notices that are past their due date; all others are states.
+const OVERDUE: &str = "overdue";
+
+fn filter_of(tab: &str, q: &str, now: UnixMillis) -> NoticeFilter {
+    let filter = if tab == OVERDUE {
+        overview::overdue(now)
+    } else {
+        NoticeFilter {
+            state: Some(tab.parse().unwrap_or(NoticeState::Open)),
+            ..NoticeFilter::default()
+        }
     };
-    let after = asked.after;
+    NoticeFilter {
+        search: Some(q.to_owned()),
+        ..filter
+    }
+}
+
+pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
+    let tabs = || {
+        let states = NoticeState::ALL.iter().map(|state| state.as_str());
+        std::iter::once(OVERDUE).chain(states)
+    };
+    let chosen = tabs()
+        .find(|tab| *tab == asked.state)
+        .unwrap_or(NoticeState::Open.as_str());
+    let (q, after, now) = (asked.q.trim().to_owned(), asked.after, me.now);
+    let search = q.clone();
     let (rows, counts) = me
         .app
         .db
         .read(move |tx| {
-            let mut counts = Vec::new();
-            for state in NoticeState::ALL {
-                counts.push((
-                    *state,
-                    notices::count(
-                        tx,
-                        &NoticeFilter {
-                            state: Some(*state),
-                            policy_no: None,
-                        },
-                    )?,
-                ));
-            }
+            let counts = tabs()
+                .map(|tab| Ok((tab, notices::count(tx, &filter_of(tab, &search, now))?)))
+                .collect::<Result<Vec<_>, ActionError>>()?;
+            let filter = filter_of(chosen, &search, now);
             Ok::<_, ActionError>((notices::list(tx, &filter, after, PAGE + 1)?, counts))
         })
         .await?;
-    let tabs = counts
-        .into_iter()
-        .filter(|(of, count)| *count > 0 || *of == state || *of == NoticeState::Open)
-        .map(|(of, count)| Tab {
-            href: address("/console/notices", &[("state", of.as_str())]),
-            word: me.t.of_value("console.notice_state", of.as_str()),
-            count,
-            chosen: of == state,
-        })
-        .collect();
+    let query = |tab: &str, after: &str| {
+        let parameters = [("q", q.as_str()), ("state", tab), ("after", after)];
+        address("/console/notices", &parameters)
+    };
+    let tabs = tabs_of(&me, counts, chosen, &|tab| query(tab, ""));
     let next = (rows.len() > PAGE)
         .then(|| rows.get(PAGE - 1).map(|row| row.notice.no.to_string()))
         .flatten()
-        .map(|after| {
-            address(
-                "/console/notices",
-                &[("state", state.as_str()), ("after", &after)],
-            )
-        });
+        .map(|after| query(chosen, &after));
     let lines = rows
         .iter()
         .take(PAGE)
@@ -142,10 +151,35 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         f: Frame::load(&me, "notices", me.t.get("console.nav.notices")).await?,
         t: me.t,
         tabs,
+        state: chosen,
         lines,
         next,
-        is_first: after == 0,
-        is_open_tab: state == NoticeState::Open,
+        first: (after > 0).then(|| query(chosen, "")),
+        is_open_tab: chosen == NoticeState::Open.as_str(),
+        q,
     };
     Ok(render(&me, &page))
+}
+
+/// What is open comes first, then what is late among it; other states only where there are some.
+fn tabs_of(
+    me: &SignedIn,
+    counts: Vec<(&'static str, i64)>,
+    chosen: &str,
+    href: &dyn Fn(&str) -> String,
+) -> Vec<Tab> {
+    let open = NoticeState::Open.as_str();
+    let mut tabs: Vec<_> = counts
+        .into_iter()
+        .filter(|(tab, count)| *count > 0 || *tab == chosen || *tab == open)
+        .collect();
+    tabs.sort_by_key(|(tab, _)| (*tab != open, *tab != OVERDUE));
+    tabs.into_iter()
+        .map(|(tab, count)| Tab {
+            href: href(tab),
+            word: me.t.of_value("console.notice_state", tab),
+            count: grouped(count),
+            chosen: tab == chosen,
+        })
+        .collect()
 }

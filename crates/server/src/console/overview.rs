@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use yuezhi_domain::{CalendarWarning, DayKind, NoticeState};
+use yuezhi_domain::{CalendarWarning, DayKind, NoticeState, UnixMillis};
 use yuezhi_store::{
     deliveries, lanes, notices,
     notices::{NoticeFilter, NoticeRow},
@@ -18,12 +18,9 @@ use super::{
 };
 use crate::{
     actions::{ActionError, import_calendar},
-    pages,
     texts::Texts,
 };
 
-/// Open notices looked through for what is overdue.
-const NOTICES_READ: usize = 50;
 /// Open notices shown here; the rest is one click away.
 const NOTICES_SHOWN: usize = 8;
 const NEXT_SHOWN: usize = 5;
@@ -69,17 +66,11 @@ struct Page {
     next: Vec<NextLine>,
 }
 
-#[derive(Template)]
-#[template(path = "console/overview_notices.html")]
-struct OpenNotices {
-    t: Texts,
-    lines: Vec<Line>,
-    has_notices: bool,
-}
-
 /// What the page reads, in one transaction.
 struct Facts {
     open: Vec<NoticeRow>,
+    late: Vec<NoticeRow>,
+    late_count: i64,
     lanes: Vec<lanes::Lane>,
     counts: Vec<deliveries::LaneCount>,
     schedules: Vec<schedules::Schedule>,
@@ -94,6 +85,7 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
         .iter()
         .map(|source| source.name.clone())
         .collect();
+    let now = me.now;
     let facts = me
         .app
         .db
@@ -107,7 +99,9 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
                 );
             }
             Ok::<_, ActionError>(Facts {
-                open: notices::list(tx, &open(), 0, NOTICES_READ)?,
+                open: notices::list(tx, &open(), 0, NOTICES_SHOWN)?,
+                late: notices::list(tx, &overdue(now), 0, LATE_SHOWN)?,
+                late_count: notices::count(tx, &overdue(now))?,
                 lanes: lanes::list(tx)?,
                 counts: deliveries::counts_by_lane_state(tx)?,
                 schedules: schedules::list(tx)?,
@@ -120,12 +114,7 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
         t: me.t,
         today: today(&me),
         needs: needs(&me, &facts),
-        lines: facts
-            .open
-            .iter()
-            .take(NOTICES_SHOWN)
-            .map(|row| Line::of(&me, row))
-            .collect(),
+        lines: facts.open.iter().map(|row| Line::of(&me, row)).collect(),
         has_notices: !facts.open.is_empty(),
         lanes: lane_lines(&me, &facts),
         next: next_lines(&me, &facts),
@@ -133,28 +122,18 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
     Ok(render(&me, &page))
 }
 
-/// The live part of the page.
-pub(super) async fn open_notices(me: SignedIn) -> Result<Response, PageError> {
-    let rows = me
-        .app
-        .db
-        .read(move |tx| Ok::<_, ActionError>(notices::list(tx, &open(), 0, NOTICES_SHOWN)?))
-        .await?;
-    let lines: Vec<Line> = rows.iter().map(|row| Line::of(&me, row)).collect();
-    Ok(pages::page(
-        me.t,
-        &OpenNotices {
-            t: me.t,
-            has_notices: !lines.is_empty(),
-            lines,
-        },
-    ))
-}
-
-const fn open() -> NoticeFilter {
+fn open() -> NoticeFilter {
     NoticeFilter {
         state: Some(NoticeState::Open),
-        policy_no: None,
+        ..NoticeFilter::default()
+    }
+}
+
+/// Open, past its due date, and somebody still owes.
+pub(super) fn overdue(now: UnixMillis) -> NoticeFilter {
+    NoticeFilter {
+        overdue_at: Some(now),
+        ..open()
     }
 }
 
@@ -260,9 +239,6 @@ fn trouble(me: &SignedIn, facts: &Facts) -> Vec<Need> {
 }
 
 fn late_notices(me: &SignedIn, facts: &Facts) -> Vec<Need> {
-    let is_late = |row: &&NoticeRow| {
-        row.notice.due_at.is_some_and(|due| me.now > due) && row.totals.pending > 0
-    };
     let need = |row: &NoticeRow| Need {
         kind: "warn",
         icon: "bell",
@@ -285,16 +261,15 @@ fn late_notices(me: &SignedIn, facts: &Facts) -> Vec<Need> {
         href: format!("/console/notices/{}#outstanding", row.notice.id),
         act: me.t.get("console.need.list").to_owned(),
     };
-    let late: Vec<&NoticeRow> = facts.open.iter().filter(is_late).collect();
-    let mut needs: Vec<Need> = late.iter().take(LATE_SHOWN).copied().map(need).collect();
-    let more = late.len().saturating_sub(LATE_SHOWN);
+    let mut needs: Vec<Need> = facts.late.iter().map(need).collect();
+    let more = facts.late_count - LATE_SHOWN as i64;
     if more > 0 {
         needs.push(Need {
             kind: "warn",
             icon: "bell",
-            title: me.t.count("console.need.overdue_more", more as i64),
+            title: me.t.count("console.need.overdue_more", more),
             detail: String::new(),
-            href: "/console/notices".to_owned(),
+            href: "/console/notices?state=overdue".to_owned(),
             act: me.t.get("console.need.look").to_owned(),
         });
     }

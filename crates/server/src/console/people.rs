@@ -42,6 +42,7 @@ struct ListPage {
     f: Frame,
     t: Texts,
     lead: String,
+    found: String,
     q: String,
     departments: Vec<Choice>,
     states: Vec<Choice>,
@@ -71,7 +72,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         asked.department.clone(),
         asked.after,
     );
-    let (rows, active, tree) = me
+    let (rows, found, active, tree) = me
         .app
         .db
         .read(move |tx| {
@@ -91,6 +92,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
             };
             Ok::<_, ActionError>((
                 people::list(tx, &filter, after, PAGE + 1)?,
+                people::count(tx, &filter)?,
                 people::count_active(tx)?,
                 tree,
             ))
@@ -145,6 +147,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         f: Frame::load(&me, "people", me.t.get("console.nav.people")).await?,
         t: me.t,
         lead,
+        found: me.t.count("console.people_page.found", found),
         departments,
         states,
         lines: rows

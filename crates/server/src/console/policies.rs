@@ -35,9 +35,10 @@ struct Page {
     f: Frame,
     t: Texts,
     q: String,
+    found: String,
     lines: Vec<Line>,
     next: Option<String>,
-    is_first: bool,
+    first: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -50,18 +51,17 @@ pub(super) struct Asked {
 pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Response, PageError> {
     let (q, after) = (asked.q.trim().to_owned(), asked.after);
     let search = q.clone();
-    let rows = me
+    let (rows, found) = me
         .app
         .db
         .read(move |tx| {
-            Ok::<_, ActionError>(policies::list(
-                tx,
-                &PolicyFilter {
-                    search: Some(search.clone()),
-                },
-                after,
-                PAGE + 1,
-            )?)
+            let filter = PolicyFilter {
+                search: Some(search.clone()),
+            };
+            Ok::<_, ActionError>((
+                policies::list(tx, &filter, after, PAGE + 1)?,
+                policies::count_found(tx, &filter)?,
+            ))
         })
         .await?;
     let tell = me.teller();
@@ -75,6 +75,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
             })
         })
         .flatten();
+    let first = (after > 0).then(|| address("/console/policies", &[("q", &q)]));
     let lines = rows
         .into_iter()
         .take(PAGE)
@@ -102,9 +103,10 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
             f,
             t: me.t,
             q,
+            found: me.t.count("console.policies.found", found),
             lines,
             next,
-            is_first: after == 0,
+            first,
         },
     ))
 }

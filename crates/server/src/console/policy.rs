@@ -87,7 +87,7 @@ pub(super) async fn show(me: SignedIn, Path(slug): Path<String>) -> Result<Respo
             };
             let filter = NoticeFilter {
                 policy_no: Some(policy.no),
-                state: None,
+                ..NoticeFilter::default()
             };
             let rows = notices::list(tx, &filter, 0, NOTICES_SHOWN)?;
             Ok::<_, ActionError>((policy, all, files, rows))

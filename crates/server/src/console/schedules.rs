@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{extract::Path, response::Response};
-use axum_extra::extract::Form;
+use axum_extra::extract::{Form, Query};
 use serde::Deserialize;
 use yuezhi_domain::{DayKind, OccurrenceOutcome, Schedule as Rule, ScheduleId, UnixMillis};
 use yuezhi_store::{
@@ -14,7 +14,7 @@ use super::{
     frame::{Frame, render},
     session::{Flash, PageError, SignedIn},
     sign_in::with_status,
-    ui::Markup,
+    ui::{Markup, address},
     words,
 };
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
 /// Times to come shown in a preview.
 const TIMES: usize = 5;
 const SENT_SHOWN: usize = 8;
+const PAGE: usize = 50;
 
 struct Line {
     id: String,
@@ -45,18 +46,53 @@ struct Line {
 struct ListPage {
     f: Frame,
     t: Texts,
+    q: String,
+    found: String,
     lines: Vec<Line>,
+    next: Option<String>,
+    first: Option<String>,
+    /// There are enough to look for one.
+    may_search: bool,
 }
 
-pub(super) async fn list(me: SignedIn) -> Result<Response, PageError> {
-    let rows = me
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Search {
+    q: String,
+    /// How many come before this page.
+    after: usize,
+}
+
+/// Schedules are few: all are read, a page of them is told.
+pub(super) async fn list(me: SignedIn, Query(asked): Query<Search>) -> Result<Response, PageError> {
+    let mut rows = me
         .app
         .db
         .read(|tx| Ok::<_, ActionError>(schedules::list(tx)?))
         .await?;
-    let lines = rows.iter().map(|row| line(&me, row)).collect();
-    let f = Frame::load(&me, "schedules", me.t.get("console.nav.schedules")).await?;
-    Ok(render(&me, &ListPage { f, t: me.t, lines }))
+    let may_search = rows.len() > PAGE;
+    let q = asked.q.trim().to_owned();
+    let wanted = q.to_lowercase();
+    rows.retain(|row| row.name.to_lowercase().contains(&wanted));
+    let end = asked.after.saturating_add(PAGE);
+    let page = |after: &str| address("/console/schedules", &[("q", &q), ("after", after)]);
+    let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let list = ListPage {
+        f: Frame::load(&me, "schedules", me.t.get("console.nav.schedules")).await?,
+        t: me.t,
+        found: me.t.count("console.schedules.found", found),
+        next: (rows.len() > end).then(|| page(&end.to_string())),
+        first: (asked.after > 0).then(|| page("")),
+        lines: rows
+            .iter()
+            .skip(asked.after)
+            .take(PAGE)
+            .map(|row| line(&me, row))
+            .collect(),
+        may_search,
+        q,
+    };
+    Ok(render(&me, &list))
 }
 
 fn line(me: &SignedIn, row: &Schedule) -> Line {

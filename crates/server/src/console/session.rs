@@ -95,7 +95,8 @@ impl FromRequestParts<App> for SignedIn {
             t: reader.texts,
             now: app.now(),
             here: here(parts),
-            flash: Flash::of(&jar),
+            // A page that refreshes itself leaves the word to the page that somebody goes to.
+            flash: Flash::of(&jar).filter(|_| !parts.headers.contains_key("hx-request")),
         })
     }
 }
@@ -121,24 +122,51 @@ async fn to_sign_in(app: &App, parts: &Parts) -> Response {
         Ok(false) => return Redirect::to("/console/setup").into_response(),
         Err(error) => return PageError(error).into_response(),
     }
-    let path = parts
+    let escaped =
+        |path: &str| -> String { url::form_urlencoded::byte_serialize(path.as_bytes()).collect() };
+    if parts.method != Method::GET {
+        // Nothing was done; the script fills the form in again after signing in.
+        let next = escaped(&came_from(&parts.headers));
+        return Redirect::to(&format!("/console/sign-in?expired=1&next={next}")).into_response();
+    }
+    match parts
         .uri
         .path_and_query()
-        .map_or("/console", |path| path.as_str());
-    if parts.method != Method::GET || path == "/console" {
-        return Redirect::to("/console/sign-in").into_response();
+        .map_or("/console", |path| path.as_str())
+    {
+        "/console" => Redirect::to("/console/sign-in").into_response(),
+        path => Redirect::to(&format!("/console/sign-in?next={}", escaped(path))).into_response(),
     }
-    let next: String = url::form_urlencoded::byte_serialize(path.as_bytes()).collect();
-    Redirect::to(&format!("/console/sign-in?next={next}")).into_response()
 }
 
-/// `next` if it is a path of this server, else the overview.
+/// The page whose form was sent. Only its path counts, whatever the header says.
+fn came_from(headers: &HeaderMap) -> String {
+    let page = || {
+        let url = url::Url::parse(headers.get(header::REFERER)?.to_str().ok()?).ok()?;
+        let query = url
+            .query()
+            .map(|query| format!("?{query}"))
+            .unwrap_or_default();
+        Some(format!("{}{query}", url.path()))
+    };
+    page().unwrap_or_else(|| "/console".to_owned())
+}
+
+/// `next` if it is a path of this server that one may go to after signing in, else the overview.
 pub fn local_path(next: &str) -> &str {
-    let safe = next.starts_with('/')
-        && !next.starts_with("//")
-        && !next.contains(['\\', '\r', '\n', '\t'])
-        && !next.starts_with("/console/sign-");
-    if safe { next } else { "/console" }
+    if is_local(next) && !next.starts_with("/console/sign-") {
+        next
+    } else {
+        "/console"
+    }
+}
+
+/// A path of this server, fit for a header.
+pub fn is_local(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('\\')
+        && !path.contains(char::is_control)
 }
 
 /// Opens the console: sets the session's cookie and goes to `next`.

@@ -10,7 +10,7 @@ use axum_extra::extract::{CookieJar, Form, Query};
 use serde::Deserialize;
 
 use super::session::{
-    COOKIE, PageError, cookie, local_path, sign_in_response, user_agent, with_cookie,
+    COOKIE, PageError, cookie, is_local, local_path, sign_in_response, user_agent, with_cookie,
 };
 use crate::{
     actions::{ActionError, Refusal, sign_in},
@@ -23,6 +23,8 @@ use crate::{
 #[template(path = "console/sign_in.html")]
 struct SignInPage<'a> {
     t: Texts,
+    /// A form was sent when the session was over.
+    is_expired: bool,
     next: &'a str,
     login: &'a str,
     error: Option<(String, String)>,
@@ -31,6 +33,7 @@ struct SignInPage<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct SignInForm {
+    expired: String,
     login: String,
     password: String,
     next: String,
@@ -48,6 +51,7 @@ pub(super) async fn form(
         reader.texts,
         &SignInPage {
             t: reader.texts,
+            is_expired: !asked.expired.is_empty(),
             next: local_path(&asked.next),
             login: "",
             error: None,
@@ -68,6 +72,7 @@ pub(super) async fn submit(
             let error = Some((refusal.message(t), refusal.fix(t)));
             let page = SignInPage {
                 t,
+                is_expired: false,
                 next: local_path(&asked.next),
                 login: &asked.login,
                 error,
@@ -90,6 +95,9 @@ pub(super) fn with_status(status: StatusCode, mut page: Response) -> Response {
 #[template(path = "console/set_up.html")]
 struct SetUpPage<'a> {
     t: Texts,
+    code: &'a str,
+    /// A demo is entered by the link it printed and needs no account.
+    is_demo: bool,
     name: &'a str,
     login: &'a str,
     /// Field and sentence.
@@ -108,6 +116,7 @@ impl SetUpPage<'_> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct SetUpForm {
+    code: String,
     name: String,
     login: String,
     password: String,
@@ -116,6 +125,7 @@ pub(super) struct SetUpForm {
 pub(super) async fn set_up_form(
     State(app): State<App>,
     reader: Reader,
+    Query(asked): Query<SetUpForm>,
 ) -> Result<Response, PageError> {
     if sign_in::is_set_up(&app).await? {
         return Ok(Redirect::to("/console/sign-in").into_response());
@@ -124,6 +134,8 @@ pub(super) async fn set_up_form(
         reader.texts,
         &SetUpPage {
             t: reader.texts,
+            code: &asked.code,
+            is_demo: app.demo.is_some(),
             name: "",
             login: "",
             error: None,
@@ -137,27 +149,29 @@ pub(super) async fn set_up(
     headers: HeaderMap,
     Form(asked): Form<SetUpForm>,
 ) -> Result<Response, PageError> {
-    match sign_in::set_up(
-        &app,
-        &asked.login,
-        &asked.name,
-        &asked.password,
-        user_agent(&headers),
-    )
-    .await
-    {
+    let account = sign_in::FirstAccount {
+        code: &asked.code,
+        login: &asked.login,
+        name: &asked.name,
+        password: &asked.password,
+    };
+    match sign_in::set_up(&app, account, user_agent(&headers)).await {
         Ok(session) => Ok(sign_in_response(&app, &session, "/console")),
-        Err(ActionError::Refused(refusal)) if refusal.field.is_some() => {
-            Ok(set_up_refused(reader.texts, &asked, &refusal))
+        Err(ActionError::Refused(refusal)) if refusal.code != "set_up_already" => {
+            Ok(set_up_refused(&app, reader.texts, &asked, &refusal))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-fn set_up_refused(t: Texts, asked: &SetUpForm, refusal: &Refusal) -> Response {
-    let error = refusal.field.map(|field| (field, refusal.sentence(t)));
+fn set_up_refused(app: &App, t: Texts, asked: &SetUpForm, refusal: &Refusal) -> Response {
+    // What belongs to no field is about the code.
+    let field = refusal.field.unwrap_or("code");
+    let error = Some((field, refusal.sentence(t)));
     let page = SetUpPage {
         t,
+        code: &asked.code,
+        is_demo: app.demo.is_some(),
         name: &asked.name,
         login: &asked.login,
         error,
@@ -189,7 +203,14 @@ pub(super) struct LanguageForm {
 /// Keeps the chosen language for a year.
 pub(super) async fn language(State(app): State<App>, Form(asked): Form<LanguageForm>) -> Response {
     const YEAR: u64 = 365 * 24 * 3600;
-    let next = Redirect::to(local_path(&asked.next)).into_response();
+    // The sign-in page comes back with where it leads.
+    let is_door = asked.next.starts_with("/console/sign-in?") && is_local(&asked.next);
+    let next = if is_door {
+        &asked.next
+    } else {
+        local_path(&asked.next)
+    };
+    let next = Redirect::to(next).into_response();
     match parse_language(&asked.language) {
         Some(language) => with_cookie(
             next,

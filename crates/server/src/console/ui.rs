@@ -8,6 +8,7 @@ use askama::filters::HtmlSafe;
 use jiff::{Zoned, civil::Date, tz::TimeZone};
 use yuezhi_domain::UnixMillis;
 
+pub use crate::texts::grouped;
 use crate::{
     app::App,
     pages::asset,
@@ -112,22 +113,6 @@ impl Share {
             ((self.of - self.n).max(0) * 9 + self.of / 2) / self.of
         }
     }
-}
-
-/// `12,345`.
-pub fn grouped(n: i64) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut out = String::with_capacity(digits.len() + 4);
-    if n < 0 {
-        out.push('-');
-    }
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `86 KB`.
@@ -279,13 +264,6 @@ mod tests {
             (Share::new(0, 10).heat(), Share::new(10, 10).heat()),
             (9, 0)
         );
-    }
-
-    #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(grouped(-12), "-12");
-        assert_eq!(grouped(100), "100");
     }
 
     #[test]

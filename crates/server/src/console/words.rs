@@ -4,7 +4,6 @@
 
 use yuezhi_domain::{DeliveryState, NoticeState, ReminderPlan, Requirement, UnixMillis};
 
-use super::ui::grouped;
 use crate::{app::App, texts::Texts};
 
 /// A word with its colour: empty, `ok`, `warn` or `bad`.
@@ -94,11 +93,7 @@ pub fn reason(t: Texts, code: &str, detail: Option<&str>) -> Reason {
 
 /// `320 人`, `1 person`.
 pub fn people(t: Texts, n: i64) -> String {
-    if n == 1 {
-        t.count("console.people_n", n)
-    } else {
-        t.with("console.people_n", "n", grouped(n))
-    }
+    t.count("console.people_n", n)
 }
 
 /// A reminder plan in the reader's language; a plan that no longer reads is shown as it was written.

@@ -201,6 +201,7 @@ struct PolicyPage {
     t: Texts,
     now_ms: i64,
     organisation: String,
+    slug: String,
     title: String,
     label: String,
     owner: String,
@@ -210,6 +211,13 @@ struct PolicyPage {
     outline: Vec<yuezhi_documents::OutlineEntry>,
     html: String,
     files: Vec<FileLink>,
+}
+
+impl PolicyPage {
+    /// Where switching the language returns to.
+    fn here(&self) -> String {
+        format!("/p/{}", self.slug)
+    }
 }
 
 pub async fn policy(State(app): State<App>, me: Me, Path(slug): Path<String>) -> Response {
@@ -247,6 +255,7 @@ pub async fn policy(State(app): State<App>, me: Me, Path(slug): Path<String>) ->
                 t: texts,
                 now_ms,
                 organisation: organisation.clone(),
+                slug: policy.slug,
                 title: version.title.clone(),
                 label: version.label.clone(),
                 owner: policy.owner,

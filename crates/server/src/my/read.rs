@@ -86,6 +86,17 @@ struct ReadPage {
     owed_elsewhere: i64,
 }
 
+impl ReadPage {
+    /// Where switching the language returns to; a personal link stays one.
+    fn here(&self) -> String {
+        if self.key.is_empty() {
+            format!("/n/{}", self.notice_id)
+        } else {
+            format!("/n/{}?k={}", self.notice_id, self.key)
+        }
+    }
+}
+
 struct Changes {
     since: String,
     html: String,

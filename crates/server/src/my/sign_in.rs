@@ -42,6 +42,10 @@ struct SignInPage {
 }
 
 impl SignInPage {
+    fn here(&self) -> String {
+        with_next("/my/sign-in?", &self.next)
+    }
+
     fn new(app: &App, texts: Texts, next: Option<&str>) -> Self {
         Self {
             t: texts,
@@ -133,6 +137,19 @@ struct LinkPage {
     organisation: String,
     k: String,
     next: String,
+}
+
+impl LinkPage {
+    fn here(&self) -> String {
+        let k: String = url::form_urlencoded::byte_serialize(self.k.as_bytes()).collect();
+        with_next(&format!("/my/sign-in/link?k={k}&"), &self.next)
+    }
+}
+
+/// An address that keeps where it leads on to.
+fn with_next(path: &str, next: &str) -> String {
+    let next: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+    format!("{path}next={next}")
 }
 
 pub async fn link(

@@ -25,6 +25,12 @@ const LARGEST_BATCH: usize = 256;
 const LONGEST_BATCH: Duration = Duration::from_millis(20);
 /// Prepared statements kept for each connection.
 const STATEMENTS: usize = 256;
+/// Bytes of a page in new files. A commit writes every page it touched whole, and confirmations touch four pages of their
+/// own each: with SQLite's 4096 they wrote 2.5 times as much to the log. A file keeps what it was made with.
+const PAGE_SIZE: i64 = 1024;
+/// The log is copied into the file when it is this long: pages that were written again meanwhile are copied once. After a
+/// crash so much is read again before the first answer.
+const LOG_BYTES: i64 = 32 * 1024 * 1024;
 
 type Answer<T> = Result<T, (Failure, StoreError)>;
 
@@ -83,6 +89,8 @@ impl SqliteLink {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // trusted_schema: a file put in our place must not run functions from its schema (sqlite.org/security.html).
         // cache_size is in KiB when negative; journal_size_limit gives the disk back after a large write.
+        // The page size first: the journal mode is the first thing that is written into a new file.
+        connection.pragma_update(None, "page_size", PAGE_SIZE)?;
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
              PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 67108864;",
@@ -91,6 +99,11 @@ impl SqliteLink {
             Role::Writer => "PRAGMA cache_size = -32768;",
             Role::Reader => "PRAGMA cache_size = -8192; PRAGMA query_only = ON;",
         })?;
+        if role == Role::Writer {
+            let page_size: i64 =
+                connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+            connection.pragma_update(None, "wal_autocheckpoint", LOG_BYTES / page_size.max(512))?;
+        }
         Ok(Self {
             connection,
             scanned: Cell::new(0),

@@ -1,11 +1,11 @@
 //! The list of notices with their numbers, newest first.
 
-use yuezhi_domain::NoticeState;
+use yuezhi_domain::{NoticeState, UnixMillis};
 
 use super::{Notice, notice};
 use crate::{
     Row, StoreError, Tx, Value,
-    policies::newest_first,
+    policies::{contains, newest_first},
     progress::{self, Totals},
     query::Query,
 };
@@ -17,10 +17,14 @@ const SELECT: &str = "SELECT n.no, n.id, n.policy_no, n.version_no, n.state, n.t
      WHERE n.no < ?1";
 
 /// Which notices; nothing set means all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoticeFilter {
     pub state: Option<NoticeState>,
     pub policy_no: Option<i64>,
+    /// Part of the title.
+    pub search: Option<String>,
+    /// Due before this time, and somebody still owes.
+    pub overdue_at: Option<UnixMillis>,
 }
 
 /// A notice as lists show it.
@@ -76,5 +80,17 @@ fn narrow(query: &mut Query, filter: &NoticeFilter) {
         query
             .push(" AND n.policy_no = ")
             .bind(Value::Int(policy_no));
+    }
+    let search = filter.search.as_deref().map(str::trim);
+    if let Some(text) = search.filter(|text| !text.is_empty()) {
+        query
+            .push(" AND n.title {like} ")
+            .bind_text(&contains(text))
+            .push(" ESCAPE '\\'");
+    }
+    if let Some(at) = filter.overdue_at {
+        query.push(" AND n.due_at < ").bind(Value::Int(at.0)).push(
+            " AND EXISTS (SELECT 1 FROM progress g WHERE g.notice_no = n.no AND g.pending > 0)",
+        );
     }
 }

@@ -51,7 +51,7 @@ pub fn expand(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<Expanded, StoreErro
     } else {
         Some(reach(tx, chunk)?)
     };
-    let inserted = insert(tx, chunk)?;
+    let inserted = insert(tx, chunk, is_first)?;
     let (last_person_no, done) = if let Some(reached) = reached {
         reached
     } else {
@@ -71,7 +71,9 @@ pub fn expand(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<Expanded, StoreErro
     })
 }
 
-fn insert(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<u64, StoreError> {
+/// Where nobody has an obligation yet there is no conflict to look for, which PostgreSQL does row by row. Should another
+/// node write the same chunk at this moment, the unique key refuses ours.
+fn insert(tx: &mut Tx<'_>, chunk: &Expand<'_>, is_first: bool) -> Result<u64, StoreError> {
     let params = vec![
         Value::Int(chunk.notice_no),
         Value::Int(chunk.after_person_no),
@@ -82,7 +84,10 @@ fn insert(tx: &mut Tx<'_>, chunk: &Expand<'_>) -> Result<u64, StoreError> {
     ];
     let mut query = Query::new(INSERT, params);
     audience::push_predicate(tx, &mut query, chunk.resolved)?;
-    query.push(" ORDER BY p.no LIMIT ?3 ON CONFLICT DO NOTHING");
+    query.push(" ORDER BY p.no LIMIT ?3");
+    if !is_first {
+        query.push(" ON CONFLICT DO NOTHING");
+    }
     tx.exec(query.sql(), query.params())
 }
 

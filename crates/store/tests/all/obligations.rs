@@ -7,7 +7,7 @@ use yuezhi_domain::{
 };
 use yuezhi_store::{
     StoreError, Tx,
-    obligations::{self, ObligationFilter, ObligationRow},
+    obligations::{self, Change, ObligationFilter, ObligationRow},
     people, progress, receipts,
 };
 
@@ -27,6 +27,96 @@ fn move_to(
     to: ObligationState,
 ) -> Result<bool, StoreError> {
     obligations::transition(tx, notice_no, person_no, FROM_ANY, to, NOW, None)
+}
+
+fn settle(
+    tx: &mut Tx<'_>,
+    notice_no: i64,
+    person_no: i64,
+    change: Change<'_>,
+) -> Result<bool, StoreError> {
+    let found = obligations::look(tx, notice_no, person_no)?.unwrap();
+    obligations::settle(tx, &found, change, NOW, |_| Ok(()))
+}
+
+#[test]
+fn what_stands_differently_than_it_was_looked_at_is_left_alone() {
+    in_each_engine(|tx| {
+        let (_, nos) = company(tx, 2)?;
+        let notice_no = notice(tx, "travel", &everyone())?;
+        let acknowledged = Change::To(ObligationState::Acknowledged, None);
+        assert_eq!(obligations::look(tx, notice_no, 999)?, None);
+
+        let before_opening = obligations::look(tx, notice_no, nos[0])?.unwrap();
+        assert!(settle(tx, notice_no, nos[0], Change::Opened)?);
+        let never = |_: &mut Tx<'_>| panic!("nothing belongs to a change that was not made");
+        assert!(!obligations::settle(
+            tx,
+            &before_opening,
+            acknowledged,
+            NOW,
+            never
+        )?);
+        assert!(settle(tx, notice_no, nos[0], acknowledged)?);
+        assert!(!obligations::settle(
+            tx,
+            &before_opening,
+            Change::Opened,
+            NOW,
+            never
+        )?);
+
+        // Without an opening before it, the act is the opening.
+        assert!(settle(tx, notice_no, nos[1], acknowledged)?);
+        let stored = obligations::get(tx, notice_no, nos[1])?.unwrap();
+        assert_eq!(
+            (stored.state, stored.opened_at, stored.acted_at),
+            (ObligationState::Acknowledged, Some(NOW), Some(NOW))
+        );
+        let totals = progress::totals(tx, notice_no)?;
+        assert_eq!(
+            (totals.opened, totals.acknowledged, totals.pending),
+            (2, 2, 0)
+        );
+        assert!(progress::check(tx, notice_no)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_same_button_pressed_many_times_at_once_settles_once() {
+    for_each_engine(|_, db| {
+        let (notice_no, person_no) = db
+            .write_blocking(|tx| {
+                let (_, nos) = company(tx, 3)?;
+                Ok::<_, StoreError>((notice(tx, "travel", &everyone())?, nos[0]))
+            })
+            .unwrap();
+        let press = || {
+            db.write_blocking(move |tx| {
+                let found = obligations::look(tx, notice_no, person_no)?.unwrap();
+                if found.state == ObligationState::Acknowledged {
+                    return Ok::<_, StoreError>(false);
+                }
+                let change = Change::To(ObligationState::Acknowledged, None);
+                obligations::settle(tx, &found, change, NOW, |_| Ok(()))
+            })
+            .unwrap()
+        };
+        let settled = std::thread::scope(|scope| {
+            let presses: Vec<_> = (0..8).map(|_| scope.spawn(press)).collect();
+            presses
+                .into_iter()
+                .map(|press| press.join().unwrap())
+                .filter(|settled| *settled)
+                .count()
+        });
+        assert_eq!(settled, 1);
+        let totals = db
+            .read_blocking(move |tx| progress::totals(tx, notice_no))
+            .unwrap();
+        assert_eq!((totals.acknowledged, totals.pending), (1, 2));
+    });
 }
 
 #[test]
@@ -354,6 +444,7 @@ fn a_person_sees_what_they_owe_newest_first() {
 #[derive(Clone, Debug)]
 enum Step {
     Open(usize),
+    Settle(usize, Option<ObligationState>),
     Move(usize, ObligationState),
     MoveHouse(usize, usize),
     Leave(usize),
@@ -365,6 +456,11 @@ fn some_step() -> impl Strategy<Value = Step> {
     let who = 0_usize..6;
     prop_oneof![
         who.clone().prop_map(Step::Open),
+        (
+            who.clone(),
+            prop::option::of(prop::sample::select(ObligationState::ALL))
+        )
+            .prop_map(|(who, to)| Step::Settle(who, to)),
         (who.clone(), prop::sample::select(ObligationState::ALL))
             .prop_map(|(who, to)| Step::Move(who, to)),
         (who.clone(), 0_usize..2).prop_map(|(who, to)| Step::MoveHouse(who, to)),
@@ -394,6 +490,11 @@ fn kept_numbers_equal_counted_ones_whatever_happens() {
                             match step {
                                 Step::Open(who) => {
                                     obligations::mark_opened(tx, notice_no, nos[*who], NOW)?;
+                                }
+                                Step::Settle(who, to) => {
+                                    let change =
+                                        to.map_or(Change::Opened, |to| Change::To(to, None));
+                                    settle(tx, notice_no, nos[*who], change)?;
                                 }
                                 Step::Move(who, to) => {
                                     move_to(tx, notice_no, nos[*who], *to)?;

@@ -249,9 +249,24 @@ fn notices_are_listed_with_their_numbers() {
         let filter = NoticeFilter {
             state: Some(NoticeState::Open),
             policy_no: Some(page[0].notice.policy_no),
+            ..NoticeFilter::default()
         };
         assert_eq!(notices::list(tx, &filter, 0, 9)?.len(), 1);
         assert_eq!(notices::count(tx, &filter)?, 1);
+        let (row, title) = (&page[0].notice, page[0].notice.title.to_lowercase());
+        let found = |search: &str| NoticeFilter {
+            search: Some(search.to_owned()),
+            ..filter.clone()
+        };
+        assert_eq!(notices::count(tx, &found(&title))?, 1);
+        assert_eq!(notices::count(tx, &found("100%"))?, 0);
+        let overdue = |at: i64| NoticeFilter {
+            overdue_at: Some(UnixMillis(at)),
+            ..filter.clone()
+        };
+        let due = row.due_at.expect("the notice is due some day").0;
+        assert_eq!(notices::count(tx, &overdue(due))?, 0);
+        assert_eq!(notices::list(tx, &overdue(due + 1), 0, 9)?.len(), 1);
         assert_eq!(notices::count(tx, &NoticeFilter::default())?, 3);
         Ok(())
     });

@@ -5,7 +5,7 @@ use yuezhi_store::{
     Db, Scratch, StoreError, Tx,
     deliveries::{self, DeliveryFilter, ExpandPersonal},
     lanes, notices,
-    obligations::{self, ObligationFilter},
+    obligations::{self, Change, ObligationFilter},
     people, progress, receipts, schedules,
 };
 
@@ -76,12 +76,21 @@ const QUERIES: &[(&str, Query)] = &[
         obligations::of_person(tx, 3, 50).map(drop)
     }),
     ("totals", |tx| progress::totals(tx, 1).map(drop)),
-    ("confirm", |tx| {
-        let to = ObligationState::Acknowledged;
-        obligations::transition(tx, 1, 3, &[ObligationState::Pending], to, NOW, None).map(drop)
-    }),
     ("open", |tx| {
-        obligations::mark_opened(tx, 1, 3, NOW).map(drop)
+        let found = obligations::look(tx, 1, 3)?.ok_or(StoreError::Missing)?;
+        obligations::settle(tx, &found, Change::Opened, NOW, |_| Ok(())).map(drop)
+    }),
+    ("confirm", |tx| {
+        let found = obligations::look(tx, 1, 3)?.ok_or(StoreError::Missing)?;
+        let change = Change::To(ObligationState::Acknowledged, None);
+        obligations::settle(tx, &found, change, NOW, |_| Ok(())).map(drop)
+    }),
+    ("exempt", |tx| {
+        let to = ObligationState::Exempted;
+        obligations::transition(tx, 1, 4, &[ObligationState::Pending], to, NOW, None).map(drop)
+    }),
+    ("mark opened", |tx| {
+        obligations::mark_opened(tx, 1, 4, NOW).map(drop)
     }),
     ("receipts", |tx| receipts::of_obligation(tx, 1, 3).map(drop)),
     ("person by mail", |tx| {

@@ -10,7 +10,7 @@ mod password;
 
 pub use dingtalk::{DingTalkReturn, by_dingtalk, dingtalk_sign_in_url};
 pub use link::{by_link, request_link};
-pub use password::{change_password, into_demo, is_set_up, set_up, with_password};
+pub use password::{FirstAccount, change_password, into_demo, is_set_up, set_up, with_password};
 
 use std::{
     collections::HashMap,
@@ -126,6 +126,9 @@ pub async fn sign_out(app: &App, cookie: &str) -> Result<(), ActionError> {
 pub struct Tries(Mutex<HashMap<String, (u32, UnixMillis)>>);
 
 const TRIES: u32 = 5;
+/// Names kept at once, about 10 MB at most. Above it those whose window is over are dropped, else all: a flood of
+/// names may win a few tries, but no memory, and no look through all of them at every try.
+const MOST_NAMES: usize = 50_000;
 const TRY_WINDOW: Duration = Duration::from_secs(15 * 60);
 
 impl Tries {
@@ -133,8 +136,12 @@ impl Tries {
     fn count(&self, name: &str, now: UnixMillis) -> Result<(), Refusal> {
         let name = tried_name(name);
         let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if tries.len() > 10_000 {
+        if tries.len() >= MOST_NAMES && !tries.contains_key(&name) {
             tries.retain(|_, (_, since)| now < since.plus(TRY_WINDOW));
+            // Dropping a few at a time would look through all of them again at the next try.
+            if tries.len() > MOST_NAMES / 2 {
+                tries.clear();
+            }
         }
         let entry = tries.entry(name).or_insert((0, now));
         if now >= entry.1.plus(TRY_WINDOW) {
@@ -174,5 +181,14 @@ mod tests {
         assert!(tries.count("LI", UnixMillis(1)).is_err());
         assert!(tries.count("wang", UnixMillis(1)).is_ok());
         assert!(tries.count("li", UnixMillis(0).plus(TRY_WINDOW)).is_ok());
+    }
+
+    #[test]
+    fn a_flood_of_names_takes_no_more_room_than_allowed() {
+        let tries = Tries::default();
+        for n in 0..=MOST_NAMES {
+            tries.count(&n.to_string(), UnixMillis(0)).unwrap();
+        }
+        assert!(tries.0.lock().unwrap().len() <= MOST_NAMES);
     }
 }

@@ -5,6 +5,7 @@ use argon2::{
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
 use tokio::sync::Semaphore;
+use yuezhi_domain::UnixMillis;
 use yuezhi_store::{accounts, audit, sessions, settings};
 
 use super::{ActionError, Refusal, RefusalKind, SessionCookie, Who, fresh_secret, open_session};
@@ -24,26 +25,35 @@ pub async fn is_set_up(app: &App) -> Result<bool, ActionError> {
         .await
 }
 
-/// Creates the first account; refused once there is one.
+/// What the first account is made of.
+#[derive(Clone, Copy)]
+pub struct FirstAccount<'a> {
+    /// What the server printed when it started, so that not whoever comes first becomes administrator.
+    pub code: &'a str,
+    pub login: &'a str,
+    pub name: &'a str,
+    pub password: &'a str,
+}
+
+/// Creates the first account for whoever knows the code; refused once there is one.
 pub async fn set_up(
     app: &App,
-    login: &str,
-    name: &str,
-    password: &str,
+    asked: FirstAccount<'_>,
     user_agent: &str,
 ) -> Result<SessionCookie, ActionError> {
-    let login = login.trim().to_lowercase();
-    let name = if name.trim().is_empty() {
+    let now = app.now();
+    check_code(app, asked.code, now)?;
+    let (login, password) = (asked.login.trim().to_lowercase(), asked.password);
+    let name = if asked.name.trim().is_empty() {
         login.clone()
     } else {
-        name.trim().to_owned()
+        asked.name.trim().to_owned()
     };
     if login.is_empty() || login.chars().count() > 60 || login.chars().any(char::is_whitespace) {
         return Err(Refusal::invalid("login", "login_not_usable").into());
     }
     check_strength(password, &login)?;
     let hash = hash(password).await?;
-    let now = app.now();
     let id: uuid::Uuid = app.ids.next(now);
     let no = app
         .db
@@ -77,6 +87,16 @@ pub async fn set_up(
         })
         .await?;
     open_session(app, Who::Account(no), "password", user_agent, now).await
+}
+
+/// Only wrong codes count as tries: an administrator who is choosy about the password is not shut out.
+fn check_code(app: &App, code: &str, now: UnixMillis) -> Result<(), Refusal> {
+    app.set_up_tries.count(SET_UP_SETTING, now)?;
+    if !app.link_key.is_set_up_code(code) {
+        return Err(Refusal::invalid("code", "set_up_code_wrong"));
+    }
+    app.set_up_tries.forget(SET_UP_SETTING);
+    Ok(())
 }
 
 /// Signs in to the console. Wrong name and wrong password are one and the same refusal, and take the same time.

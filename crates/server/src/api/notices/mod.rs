@@ -136,7 +136,11 @@ async fn list_notices(
                 .map(|p| p.no);
             Ok::<_, ActionError>(notices::list(
                 tx,
-                &NoticeFilter { state, policy_no },
+                &NoticeFilter {
+                    state,
+                    policy_no,
+                    ..NoticeFilter::default()
+                },
                 window.after,
                 window.to_ask(),
             )?)

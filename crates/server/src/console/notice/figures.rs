@@ -1,19 +1,11 @@
-//! The headline numbers, on the page and as the live fragment.
+//! The headline numbers.
 
-use askama::Template;
-use axum::{extract::Path, response::Response};
 use yuezhi_domain::{NoticeState, Requirement};
 use yuezhi_store::{StoreError, Tx, notices::Notice, progress, progress::Totals};
 
-use super::find;
-use crate::{
-    actions::ActionError,
-    console::{
-        session::{PageError, SignedIn},
-        ui::{Markup, Share, grouped},
-    },
-    pages,
-    texts::Texts,
+use crate::console::{
+    session::SignedIn,
+    ui::{Markup, Share, grouped},
 };
 
 pub(super) fn read(tx: &mut Tx<'_>, notice_no: i64) -> Result<Totals, StoreError> {
@@ -64,33 +56,4 @@ impl Figures {
             owes,
         }
     }
-}
-
-#[derive(Template)]
-#[template(path = "console/notice_figures.html")]
-struct Fragment {
-    t: Texts,
-    figures: Figures,
-}
-
-pub(in crate::console) async fn figures(
-    me: SignedIn,
-    Path(id): Path<String>,
-) -> Result<Response, PageError> {
-    let (notice, totals) = me
-        .app
-        .db
-        .read(move |tx| {
-            let notice = find(tx, &id)?.notice;
-            let totals = read(tx, notice.no)?;
-            Ok::<_, ActionError>((notice, totals))
-        })
-        .await?;
-    Ok(pages::page(
-        me.t,
-        &Fragment {
-            t: me.t,
-            figures: Figures::of(&me, &notice, &totals),
-        },
-    ))
 }

@@ -22,7 +22,6 @@ use yuezhi_store::{
 };
 
 pub(super) use acts::{cancel, remind, remind_preview};
-pub(super) use figures::figures;
 
 use super::{
     frame::{Frame, render},

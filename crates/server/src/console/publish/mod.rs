@@ -194,21 +194,20 @@ async fn show(
         })
         .await?;
     if !asked.is_sent {
-        let every = || {
-            me.app
-                .channels()
-                .lanes()
-                .map(|channel| channel.lane().to_owned())
-                .collect()
-        };
         asked.channels = previous
             .as_ref()
             .map(|(notice, _)| notice.channels.clone())
             .filter(|channels| !channels.is_empty())
-            .unwrap_or_else(every);
+            .unwrap_or_else(|| first_lanes(me));
     }
     let new_policy = Choice::new("", me.t.get("console.publish.new_policy"), &asked.policy);
+    // An older policy than those listed is there too once it was chosen on its own page.
+    let is_listed = policy_rows.iter().any(|row| row.slug == asked.policy);
+    let older = previous.as_ref().filter(|_| !is_listed);
+    let older = older
+        .map(|(notice, _)| Choice::new(asked.policy.clone(), notice.title.clone(), &asked.policy));
     let policies = std::iter::once(new_policy)
+        .chain(older)
         .chain(
             policy_rows
                 .into_iter()
@@ -248,6 +247,21 @@ async fn show(
         asked,
     };
     Ok(render(me, &page))
+}
+
+/// What a policy that nobody was told of yet begins with: everybody's own mail, and the group if there is only one.
+/// Which of several groups it concerns is for the publisher to say.
+fn first_lanes(me: &SignedIn) -> Vec<String> {
+    let channels = me.app.channels();
+    let (personal, groups): (Vec<_>, Vec<_>) = channels
+        .lanes()
+        .partition(|channel| channel.limits().personal);
+    let only_group = groups.first().filter(|_| groups.len() == 1);
+    personal
+        .iter()
+        .chain(only_group)
+        .map(|channel| channel.lane().to_owned())
+        .collect()
 }
 
 fn lanes(me: &SignedIn, chosen: &[String]) -> Vec<LaneChoice> {
