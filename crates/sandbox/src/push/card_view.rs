@@ -58,12 +58,10 @@ pub(crate) fn draw(world: &World, out_track_id: &str, userid: &str) -> String {
     let tag = Some(text(&card["tag"])).filter(|tag| !tag.is_empty());
     let tag = tag.map_or_else(String::new, |tag| format!(r#"<em class="tag">{tag}</em>"#));
     let rows = card["fields"].as_array().into_iter().flatten();
-    let rows: String = rows
-        .map(|row| {
-            let (label, value) = (text(&row["label"]), text(&row["value"]));
-            format!("<div><dt>{label}</dt><dd>{value}</dd></div>")
-        })
-        .collect();
+    let rows = rows.fold(String::new(), |html, row| {
+        let (label, value) = (text(&row["label"]), text(&row["value"]));
+        html + &format!("<div><dt>{label}</dt><dd>{value}</dd></div>")
+    });
     let track = escape(out_track_id);
     let buttons = card["buttons"].as_array().into_iter().flatten();
     let buttons: String = buttons.map(|one| draw_button(one, &track)).collect();

@@ -54,10 +54,9 @@ pub(crate) async fn card_click(
         let now_ms = shared.clock.now_ms();
         let card = world.cards.get(out_track_id).cloned();
         let card = card.ok_or(NotClickable::NoCard)?;
-        let push = prepare(&world, &card, userid, action_id, params, now_ms)?;
-        let (route, mut data) = match push {
-            Some(prepared) => prepared,
-            None => return Ok(CardAnswer::NotDelivered),
+        let prepared = prepare(&world, &card, userid, action_id, params, now_ms)?;
+        let Some((route, mut data)) = prepared else {
+            return Ok(CardAnswer::NotDelivered);
         };
         if !is_within_quota(&mut world, now_ms)
             && let Some(fields) = data.as_object_mut()

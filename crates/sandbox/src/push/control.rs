@@ -18,6 +18,7 @@ use super::http;
 use super::settings::PushSettings;
 use super::switchboard::{FailedPush, Out, PushCounts, StreamConnection};
 use super::template::Data as CardData;
+use super::{template, template_export};
 use crate::SandboxHandle;
 use crate::shared::Shared;
 
@@ -26,6 +27,8 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/sandbox/stream", get(stream))
         .route("/sandbox/stream/cut", post(cut))
         .route("/sandbox/stream/disconnect", post(disconnect))
+        .route("/sandbox/templates", get(templates).post(import))
+        .route("/sandbox/templates/{id}", get(export))
         .route(
             "/sandbox/apps/{client_id}/push",
             put(set_push).get(get_push),
@@ -63,6 +66,52 @@ async fn disconnect(State(shared): State<Arc<Shared>>, Query(whose): Query<Whose
     Json(json!({ "told": shared.disconnect_streams(whose.client_id.as_deref(), reason) }))
 }
 
+/// All templates: the ready-made ones and each app's own.
+async fn templates(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let world = shared.world();
+    let own = world
+        .apps
+        .iter()
+        .map(|app| json!({ "client_id": app.client_id, "templates": app.push.templates }));
+    let own: Vec<Value> = own.collect();
+    Json(json!({ "public": template::public(), "apps": own }))
+}
+
+/// A ready-made template or an app's own as the file that the platform's card builder imports.
+async fn export(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    let world = shared.world();
+    let mut own = world.apps.iter().flat_map(|app| &app.push.templates);
+    let found = own.find(|template| template.id == id).cloned();
+    let found = found.or_else(|| template::public().into_iter().find(|one| one.id == id));
+    match found {
+        Some(template) => Json(template_export::write(&template)).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Import {
+    client_id: String,
+    id: String,
+    #[serde(default)]
+    unpublished: bool,
+}
+
+/// Binds the file that the platform's card builder exports to an app, in place of an older one with this id.
+async fn import(
+    State(shared): State<Arc<Shared>>,
+    Query(wanted): Query<Import>,
+    Json(file): Json<Value>,
+) -> Response {
+    match shared.import_template(&wanted.client_id, &wanted.id, !wanted.unpublished, &file) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(reason) => {
+            let body = Json(json!({ "error": reason }));
+            (StatusCode::UNPROCESSABLE_ENTITY, body).into_response()
+        }
+    }
+}
+
 async fn get_push(State(shared): State<Arc<Shared>>, Path(client_id): Path<String>) -> Response {
     match shared.world().app(&client_id) {
         Some(app) => Json(&app.push).into_response(),
@@ -93,6 +142,25 @@ impl Shared {
     fn disconnect_streams(&self, client_id: Option<&str>, reason: &str) -> usize {
         let told = || Out::Disconnect(reason.to_owned());
         self.push.lines().tell_all(client_id, told)
+    }
+
+    fn import_template(
+        &self,
+        client_id: &str,
+        id: &str,
+        published: bool,
+        file: &Value,
+    ) -> Result<(), String> {
+        let template = template_export::read(id, published, file)?;
+        let mut world = self.world();
+        let app = world.apps.iter_mut().find(|app| app.client_id == client_id);
+        let templates = &mut app
+            .ok_or("there is no app with this client id")?
+            .push
+            .templates;
+        templates.retain(|known| known.id != id);
+        templates.push(template);
+        Ok(())
     }
 
     async fn set_push(&self, client_id: &str, settings: PushSettings) -> Result<(), String> {
@@ -174,6 +242,17 @@ impl SandboxHandle {
     pub fn say_as(&self, userid: &str, conversation: &str, text: &str) -> u64 {
         let mut world = self.shared.world();
         super::say(&self.shared, &mut world, userid, conversation, text)
+    }
+
+    /// Binds a card template to an app: `file` is what the platform's card builder exports.
+    pub fn import_template(
+        &self,
+        client_id: &str,
+        id: &str,
+        published: bool,
+        file: &Value,
+    ) -> Result<(), String> {
+        self.shared.import_template(client_id, id, published, file)
     }
 
     /// Pushes an event to every app that subscribes to it, as if it had happened. `data` is the business object alone.

@@ -18,6 +18,7 @@ mod http;
 mod settings;
 mod switchboard;
 pub(crate) mod template;
+mod template_export;
 
 use std::sync::Arc;
 
@@ -70,6 +71,10 @@ pub(crate) use self::control::routes as control_routes;
 
 /// Tells every app that subscribes to this event: by HTTP where it has a callback address, else by Stream where it has
 /// opened a connection for events. `data` is the business object alone, as in Stream's `data`.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "callers make the object for this call alone"
+)]
 pub(crate) fn emit(shared: &Shared, world: &mut World, event_type: &str, data: Value) {
     emit_to(shared, world, None, event_type, &data);
 }

@@ -36,39 +36,47 @@ fn key() -> [u8; 32] {
     // The last letter of this key has no bits to spare.
     STANDARD
         .decode(format!("{AES_KEY}="))
-        .unwrap()
+        .expect("as the platform sends it")
         .try_into()
-        .unwrap()
+        .expect("as the platform sends it")
 }
 
 fn decrypt(text: &str) -> String {
-    let mut plain = STANDARD.decode(text).unwrap();
+    let mut plain = STANDARD.decode(text).expect("as the platform sends it");
     assert_eq!(plain.len() % 32, 0, "padded to 32");
     let key = key();
-    let iv: [u8; 16] = key[..16].try_into().unwrap();
+    let iv: [u8; 16] = key[..16].try_into().expect("as the platform sends it");
     let mut cipher = cbc::Decryptor::<aes::Aes256>::new(&key.into(), &iv.into());
     for block in plain.as_chunks_mut::<16>().0 {
         cipher.decrypt_block(block.into());
     }
-    let length = u32::from_be_bytes(plain[16..20].try_into().unwrap()) as usize;
-    let end = plain.len() - usize::from(*plain.last().unwrap());
+    let length =
+        u32::from_be_bytes(plain[16..20].try_into().expect("as the platform sends it")) as usize;
+    let end = plain.len() - usize::from(*plain.last().expect("as the platform sends it"));
     assert_eq!(
         &plain[20 + length..end],
         b"dingapp",
         "the owner is the client id"
     );
-    String::from_utf8(plain[20..20 + length].to_vec()).unwrap()
+    String::from_utf8(plain[20..20 + length].to_vec()).expect("as the platform sends it")
 }
 
 fn encrypt(word: &str) -> String {
     let mut plain = vec![9; 16];
-    plain.extend(u32::try_from(word.len()).unwrap().to_be_bytes());
+    plain.extend(
+        u32::try_from(word.len())
+            .expect("as the platform sends it")
+            .to_be_bytes(),
+    );
     plain.extend(word.as_bytes());
     plain.extend(b"dingapp");
     let missing = 32 - plain.len() % 32;
-    plain.extend(std::iter::repeat_n(u8::try_from(missing).unwrap(), missing));
+    plain.extend(std::iter::repeat_n(
+        u8::try_from(missing).expect("as the platform sends it"),
+        missing,
+    ));
     let key = key();
-    let iv: [u8; 16] = key[..16].try_into().unwrap();
+    let iv: [u8; 16] = key[..16].try_into().expect("as the platform sends it");
     let mut cipher = cbc::Encryptor::<aes::Aes256>::new(&key.into(), &iv.into());
     for block in plain.as_chunks_mut::<16>().0 {
         cipher.encrypt_block(block.into());
@@ -83,11 +91,16 @@ fn signature(timestamp: &str, nonce: &str, encrypted: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes all");
+        text
+    })
 }
 
 fn hmac(secret: &str, text: &str) -> String {
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    let mut mac =
+        Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("as the platform sends it");
     mac.update(text.as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
 }
@@ -104,12 +117,15 @@ async fn events(
     Query(signed): Query<Signed>,
     Json(body): Json<Value>,
 ) -> Json<Value> {
-    let encrypted = body["encrypt"].as_str().unwrap();
+    let encrypted = body["encrypt"].as_str().expect("as the platform sends it");
     let expected = signature(&signed.timestamp, &signed.nonce, encrypted);
     assert_eq!(signed.msg_signature, expected);
-    let event = serde_json::from_str(&decrypt(encrypted)).unwrap();
-    app.heard.lock().unwrap().push((event, HeaderMap::new()));
-    let word = *app.word.lock().unwrap();
+    let event = serde_json::from_str(&decrypt(encrypted)).expect("as the platform sends it");
+    app.heard
+        .lock()
+        .expect("no panic before")
+        .push((event, HeaderMap::new()));
+    let word = *app.word.lock().expect("no panic before");
     let encrypted = encrypt(word);
     let answer = json!({
         "msg_signature": signature("1", "n", &encrypted),
@@ -119,22 +135,34 @@ async fn events(
 }
 
 async fn plain(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Json<Value> {
-    let body = serde_json::from_slice(&body).unwrap();
-    app.heard.lock().unwrap().push((body, headers));
-    Json(app.answer.lock().unwrap().clone())
+    let body = serde_json::from_slice(&body).expect("as the platform sends it");
+    app.heard
+        .lock()
+        .expect("no panic before")
+        .push((body, headers));
+    Json(app.answer.lock().expect("no panic before").clone())
 }
 
 /// The app's server and its address.
 async fn serve() -> (Arc<App>, String) {
     let app = Arc::new(App::default());
-    *app.word.lock().unwrap() = "success";
+    *app.word.lock().expect("no panic before") = "success";
     let routes = axum::Router::new()
         .route("/events", post(events))
         .route("/plain", post(plain))
         .with_state(Arc::clone(&app));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("as the platform sends it");
+    let url = format!(
+        "http://{}",
+        listener.local_addr().expect("as the platform sends it")
+    );
+    tokio::spawn(async move {
+        axum::serve(listener, routes)
+            .await
+            .expect("as the platform sends it");
+    });
     (app, url)
 }
 
@@ -161,14 +189,17 @@ fn callback(url: &str) -> PushSettings {
 
 impl App {
     fn heard(&self) -> Vec<Value> {
-        let heard = self.heard.lock().unwrap();
+        let heard = self.heard.lock().expect("no panic before");
         heard.iter().map(|(body, _)| body.clone()).collect()
     }
 
     fn header(&self, name: &str) -> String {
-        let heard = self.heard.lock().unwrap();
-        let (_, headers) = heard.last().unwrap();
-        headers[name].to_str().unwrap().to_owned()
+        let heard = self.heard.lock().expect("no panic before");
+        let (_, headers) = heard.last().expect("as the platform sends it");
+        headers[name]
+            .to_str()
+            .expect("as the platform sends it")
+            .to_owned()
     }
 }
 

@@ -501,3 +501,32 @@ async fn cards_and_sessions_survive_a_restart() {
     assert_eq!(after.sandbox.card("kept", "lina"), view);
     assert!(view.is_some());
 }
+
+#[tokio::test]
+async fn a_template_goes_out_and_in_as_the_card_builders_file() {
+    let trial = trial().await;
+    let none = Value::Null;
+    let (status, file) = trial
+        .api(
+            "GET",
+            "/sandbox/templates/sandbox-confirm.schema",
+            None,
+            &none,
+        )
+        .await;
+    assert_eq!((status, file["mode"].as_str()), (200, Some("card")));
+    let import = trial.url("/sandbox/templates?client_id=dingapp&id=own.schema");
+    let post = async |body: &Value| {
+        let request = trial.http.post(&import).json(body);
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(post(&none).await, 422);
+    assert_eq!(post(&file).await, 204);
+    made(
+        &trial,
+        &with(personal("i1"), "/cardTemplateId", "own.schema".into()),
+    )
+    .await;
+    let card = trial.sandbox.card("i1", "lina").unwrap();
+    assert_eq!(card["buttons"][1]["action_id"], "confirm", "{card}");
+}

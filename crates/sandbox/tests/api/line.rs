@@ -36,8 +36,8 @@ pub(crate) async fn open(trial: &Trial, secret: &str, subscriptions: Value) -> (
         .post(trial.url("/v1.0/gateway/connections/open"))
         .header("Accept", "application/json")
         .json(&body);
-    let answer = request.send().await.unwrap();
-    (answer.status().as_u16(), answer.json().await.unwrap())
+    let answer = request.send().await.expect("an answer");
+    (answer.status().as_u16(), answer.json().await.expect("JSON"))
 }
 
 pub(crate) fn everything() -> Value {
@@ -52,7 +52,7 @@ pub(crate) fn everything() -> Value {
 pub(crate) async fn address(trial: &Trial) -> String {
     let (status, opened) = open(trial, "app-secret", everything()).await;
     assert_eq!(status, 200, "{opened}");
-    let text = |name: &str| opened[name].as_str().unwrap().to_owned();
+    let text = |name: &str| opened[name].as_str().expect("a string").to_owned();
     format!("{}?ticket={}", text("endpoint"), text("ticket"))
 }
 
@@ -80,7 +80,7 @@ impl Line {
 
     /// `Err` holds the HTTP status of a refusal.
     pub(crate) async fn at(address: &str) -> Result<Self, u16> {
-        match connect_async(address).await {
+        match Box::pin(connect_async(address)).await {
             Ok((socket, _)) => Ok(Self(socket)),
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(error) => panic!("{error}"),
@@ -90,7 +90,9 @@ impl Line {
     pub(crate) async fn hear(&mut self) -> Heard {
         let next = tokio::time::timeout(Duration::from_secs(5), self.0.next());
         match next.await.expect("something within five seconds") {
-            Some(Ok(Message::Text(text))) => Heard::Frame(serde_json::from_str(&text).unwrap()),
+            Some(Ok(Message::Text(text))) => {
+                Heard::Frame(serde_json::from_str(&text).expect("JSON"))
+            }
             Some(Ok(Message::Close(_))) => Heard::Closed,
             Some(Ok(_)) => panic!("the server sends text only"),
             Some(Err(_)) | None => Heard::Cut,
@@ -112,7 +114,10 @@ impl Line {
 
     /// Sends a WebSocket ping; whether a pong comes back soon.
     pub(crate) async fn is_alive(&mut self) -> bool {
-        self.0.send(Message::Ping(Vec::new().into())).await.unwrap();
+        self.0
+            .send(Message::Ping(Vec::new().into()))
+            .await
+            .expect("an open connection");
         let next = tokio::time::timeout(Duration::from_millis(200), self.0.next());
         matches!(next.await, Ok(Some(Ok(Message::Pong(_)))))
     }
@@ -125,7 +130,10 @@ impl Line {
             "code": code, "headers": headers, "message": "OK", "data": data.to_string(),
         });
         let text = ack.to_string().into();
-        self.0.send(Message::Text(text)).await.unwrap();
+        self.0
+            .send(Message::Text(text))
+            .await
+            .expect("an open connection");
     }
 
     pub(crate) async fn succeed(&mut self, frame: &Value) {
@@ -136,5 +144,5 @@ impl Line {
 
 /// The business object of a frame, which is a JSON string.
 pub(crate) fn data_of(frame: &Value) -> Value {
-    serde_json::from_str(frame["data"].as_str().unwrap()).unwrap()
+    serde_json::from_str(frame["data"].as_str().expect("a string")).expect("JSON in a string")
 }
