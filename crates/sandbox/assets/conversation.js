@@ -99,6 +99,11 @@ async function loadEarlier() {
 function drawMessage(message, previous, isNew = false) {
   const nodes = [];
   if (!previous || message.at_ms - previous.at_ms > GAP_MS) nodes.push(el('time', { class: 'since' }, when(message.at_ms)));
+  if (message.system) {
+    const line = el('p', { class: 'since', data: { id: message.id } });
+    line.innerHTML = message.html; // drawn and escaped by the server
+    return [...nodes, line];
+  }
   const { sender } = message;
   const bubble = el('div', { class: message.plain ? 'bubble plain' : 'bubble rich' });
   bubble.innerHTML = message.html; // drawn and escaped by the server

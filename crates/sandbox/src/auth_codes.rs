@@ -1,7 +1,7 @@
 //! Codes for 免登: what `dd.requestAuthCode` gives a page inside the chat client and an app exchanges for a person.
 //!
 //! Minted by the chat client for its persona (`chat::auth_code`), spent by `topapi/v2/user/getuserinfo`.
-//! A code is good once, within five minutes, for the app it was asked for (`obtain-the-userid-of-a-user-by-using-the-log-free-code`).
+//! A code is good once, within five minutes, for the app it was asked for (开放平台文档, 免登).
 //! Invariant: no code serves both this and the OAuth login. Weakness: codes live in memory; a restart voids them.
 
 use std::collections::HashMap;
@@ -83,6 +83,19 @@ impl AuthCodes {
             .filter(|minted| minted.client_id == client_id)?;
         let minted = self.0.remove(code)?;
         (minted.expires_ms > now_ms).then_some(minted.userid)
+    }
+}
+
+impl crate::SandboxHandle {
+    /// A code as `dd.requestAuthCode` gives it to a page of this app that the person opened in the chat client;
+    /// `Err` is the client's message.
+    pub fn auth_code(&self, client_id: &str, userid: &str) -> Result<String, String> {
+        let now_ms = self.shared.clock.now_ms();
+        let mut world = self.shared.world();
+        let corp_id = world.organisation.corp_id.clone();
+        let code = self.shared.ids().token();
+        AuthCodes::mint(&mut world, code, (&corp_id, client_id, userid), now_ms)
+            .map_err(|none| none.message.to_owned())
     }
 }
 

@@ -1,7 +1,7 @@
 //! People come, change, move and go; departments too. The directory's own changes, and what apps are told of them.
 //!
 //! Called by `/sandbox/people`, `/sandbox/departments` and the methods of [`crate::SandboxHandle`]. Every change is one
-//! entry of the journal and one contact event (通讯录事件, `address-book-change-overview`); a switch in the rules
+//! entry of the journal and one contact event (开放平台文档, 通讯录事件); a switch in the rules
 //! loses the events or sends them twice, because a client must stand both.
 //! Invariant: who left is gone from every group and is found in the leave records; who comes back has the same ids.
 //! Weakness: the fields a `user_modify_org` compares are the seven the documentation lists; a move changes none of them.
@@ -32,7 +32,7 @@ pub struct Leaver {
     pub reason: LeaveReason,
 }
 
-/// `leaveReason` of the leave records (`query-the-details-of-employees-who-have-left-office`).
+/// `leaveReason` of the leave records (`contact/empLeaveRecords`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LeaveReason {
@@ -362,7 +362,7 @@ fn check(world: &World, person: &Person) -> Result<(), DirectoryError> {
     unknown.map_or(Ok(()), |id| Err(DirectoryError::NoDepartment(*id)))
 }
 
-/// What changed of the seven fields a `user_modify_org` tells (`user-information-changes`).
+/// What changed of the seven fields a `user_modify_org` tells (通讯录事件).
 fn difference(before: &Person, after: &Person) -> Value {
     let seven = |person: &Person| {
         [

@@ -12,8 +12,6 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::Entry;
-use crate::organisation::Person;
-use crate::world::World;
 
 /// Bytes of one file.
 pub(crate) const FILE_BYTES: usize = 64 * 1024 * 1024;
@@ -354,81 +352,6 @@ impl Role {
     }
 }
 
-/// What the person may do in the space, with a file of it or at its root.
-pub(crate) fn role_in(
-    world: &World,
-    space: &Space,
-    dentry: Option<&Dentry>,
-    person: &Person,
-    now_ms: i64,
-) -> Option<Role> {
-    let granted = |grants: &[Grant]| {
-        let live = grants
-            .iter()
-            .filter(|grant| grant.expires_ms.is_none_or(|at| at > now_ms));
-        live.filter(|grant| includes(world, &grant.member, person))
-            .map(|grant| grant.role)
-            .max()
-    };
-    let mut best = None;
-    let mut cut_off = false;
-    // Below a folder that stands alone, only managers of what is above come through.
-    let mut offer = |role: Option<Role>, cut_off: bool| {
-        best = best.max(role.filter(|role| !cut_off || *role >= Role::Manager));
-    };
-    let mut at = dentry;
-    while let Some(here) = at {
-        offer(granted(&here.grants), cut_off);
-        offer(
-            (here.creator == person.userid).then_some(Role::Owner),
-            cut_off,
-        );
-        cut_off |= here.stands_alone;
-        at = world.drive.dentry(&here.parent_id);
-    }
-    offer(granted(&space.grants), cut_off);
-    offer(by_membership(world, space, person), cut_off);
-    best
-}
-
-/// What belonging to the space's group, or having made the space, gives.
-fn by_membership(world: &World, space: &Space, person: &Person) -> Option<Role> {
-    match &space.kind {
-        SpaceKind::Group { conversation } => {
-            let group = world.group(conversation).filter(|group| !group.dissolved)?;
-            if !group.members.contains(&person.userid) {
-                None
-            } else if group.owner.as_ref() == Some(&person.userid)
-                || group.sub_admins.contains(&person.userid)
-            {
-                Some(Role::Manager)
-            } else {
-                Some(Role::Editor)
-            }
-        }
-        SpaceKind::Organisation | SpaceKind::App { .. } => {
-            (space.owner == person.userid).then_some(Role::Owner)
-        }
-    }
-}
-
-fn includes(world: &World, member: &Member, person: &Person) -> bool {
-    match member.kind.as_str() {
-        "ORG" => member.id == world.organisation.corp_id,
-        "USER" => member.id == person.userid,
-        "DEPT" => {
-            let departments = person.department_ids.iter();
-            let mut all = departments.flat_map(|id| world.organisation.with_ancestors(*id));
-            all.any(|id| id.to_string() == member.id)
-        }
-        "TAG" => person.role_ids.iter().any(|id| id.to_string() == member.id),
-        "CONVERSATION" => world
-            .group(&member.id)
-            .is_some_and(|group| group.members.contains(&person.userid)),
-        _ => false,
-    }
-}
-
 mod in_base64 {
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
@@ -450,6 +373,43 @@ mod in_base64 {
             .decode(text)
             .map(Bytes::from)
             .map_err(de::Error::custom)
+    }
+}
+
+/// A file in a group's space, for tests: its newest version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupFile {
+    /// As in `dentryId`.
+    pub id: String,
+    /// `/folder/file.pdf`
+    pub path: String,
+    /// Starts at 1.
+    pub version: u64,
+    /// Empty where the sandbox has forgotten them.
+    pub bytes: Bytes,
+}
+
+impl crate::SandboxHandle {
+    /// The files of a group, folders left out.
+    pub fn files_of_group(&self, conversation: &str) -> Vec<GroupFile> {
+        let world = self.shared.world();
+        let drive = &world.drive;
+        let space = drive.space_of_group(conversation);
+        let files = space
+            .into_iter()
+            .flat_map(|space| drive.in_space(&space.id));
+        let newest = files.filter_map(|dentry| Some((dentry, dentry.newest()?.number)));
+        newest
+            .map(|(dentry, version)| GroupFile {
+                id: dentry.id.clone(),
+                path: drive.path(dentry),
+                version,
+                bytes: drive
+                    .content(&dentry.id, version)
+                    .cloned()
+                    .unwrap_or_default(),
+            })
+            .collect()
     }
 }
 

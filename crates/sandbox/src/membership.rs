@@ -11,7 +11,7 @@ use crate::organisation::Group;
 use crate::shared::{Event, Shared};
 use crate::world::World;
 
-/// An internal group's limit (`create-group-session`).
+/// An internal group's limit (开放平台文档, 群会话: 群成员人数上限1000).
 pub(crate) const MEMBERS_AT_MOST: usize = 1_000;
 
 /// How many names a line spells out.

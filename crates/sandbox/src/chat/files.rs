@@ -43,7 +43,7 @@ pub(super) async fn list(
         .drive
         .in_folder(&space.id, wanted.folder.as_deref().unwrap_or(ROOT));
     let seen = rows.into_iter().filter(|dentry| {
-        crate::drive::role_in(&world, space, Some(dentry), person, now_ms).is_some()
+        crate::drive_rights::role_in(&world, space, Some(dentry), person, now_ms).is_some()
     });
     Ok(Json(
         json!({ "files": seen.map(|dentry| row(&world, dentry)).collect::<Vec<_>>() }),

@@ -1,7 +1,6 @@
 //! Departments (部门): one level at a time, up and down.
 //!
-//! Sources: `obtain-the-department-list-v2`, `obtain-a-sub-department-id-list-v2`, `query-department-details0-v2`,
-//! `query-the-list-of-all-parent-departments-of-a-department`. `listsubid` is not limited to the visible range; the
+//! Source: 开放平台文档, 通讯录管理 > 部门, the page of each path below. `listsubid` is not limited to the visible range; the
 //! others refuse (50004) or leave out. A switch adds a 家校通讯录 with its negative ids, as in schools.
 
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! Who works here and who left: `hrm/employee/queryonjob` (智能人事) and `contact/empLeaveRecords`.
 //!
-//! Sources: `intelligent-personnel-query-the-list-of-on-the-job-employees`,
-//! `query-the-details-of-employees-who-have-left-office`. The codes of the second's refusals are inferred.
+//! Source: 开放平台文档, the pages of the two paths. The codes of the second's refusals are inferred.
 
 use std::sync::Arc;
 

@@ -1,8 +1,6 @@
 //! People (员工): per department in pages, and one by one.
 //!
-//! Sources: `queries-the-complete-information-of-a-department-user` (user/list), `query-user-details`,
-//! `query-user-by-unionid`, `query-users-by-phone-number`, `queries-the-simple-information-of-a-department-user`,
-//! `query-the-list-of-department-userids`, `obtain-the-number-of-employees-v2`.
+//! Source: 开放平台文档, 通讯录管理 > 用户, the page of each path below.
 //! `listid` is not limited to the visible range. Direct members only; whoever is in two departments is listed in both.
 
 use std::sync::Arc;

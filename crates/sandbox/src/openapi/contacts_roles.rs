@@ -1,7 +1,7 @@
 //! Administrators, roles (角色), and who did not log in.
 //!
-//! Sources: `query-the-administrator-list`, `obtain-enterprise-role-list`, `obtain-the-list-of-employees-of-a-role`,
-//! `queries-the-list-of-inactive-users`. The sandbox takes an active person for one who logs in every day.
+//! Source: 开放平台文档, 通讯录管理 > 用户 and 角色, the page of each path below.
+//! The sandbox takes an active person for one who logs in every day.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Internal groups (企业内部群): made, changed and read by an app; and which groups a robot is in.
 //!
-//! Sources: `create-group-session` and the pages beside it (`im/group/create`, `im/group/update`), `chat/get`,
+//! Sources: 开放平台文档, 群会话 (`im/group/create`, `im/group/update`, `chat/get`),
 //! and the SDK's `im_1_0` and `robot_1_0` for calls without a page. The older twins are closed to new apps and refuse.
 //! The new pages name `parameter.invalid` and `permession.checkFailed` (sic) and no numbers per call: the sandbox keeps
 //! the 40 people a call of the older pages, the stricter side, and answers their codes (1002, 665033) as `code`.
@@ -109,21 +109,24 @@ fn update(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
         return Err(invalid("add_useridlist、del_useridlist 单次最多 40 人"));
     }
     check_people(&world, &caller, &add)?;
-    check_size(&group, &add, &remove)?;
-    if let Some(name) = body["name"].as_str() {
-        let name = group_name(name, NAME_AT_MOST)?;
-        rename(shared, &mut world, &mut group, name);
-    }
+    let management = management(&body["managementOptions"])?;
+    let name = body["name"].as_str();
+    let name = name
+        .map(|name| group_name(name, NAME_AT_MOST))
+        .transpose()?;
     if let Some(owner) = body["owner"].as_str() {
         check_owner(&world, &caller, owner)?;
         hand_over(&mut group, owner);
     }
+    check_size(&group, &add, &remove)?;
+    // Nothing is refused from here on.
+    if let Some(name) = name {
+        rename(shared, &mut world, &mut group, name);
+    }
     if let Some(icon) = body["icon"].as_str() {
         icon.clone_into(&mut group.icon);
     }
-    group
-        .management
-        .extend(management(&body["managementOptions"])?);
+    group.management.extend(management);
     let id = group.id.clone();
     world.record(Entry::Group(group));
     membership::part(shared, &mut world, &id, &remove);

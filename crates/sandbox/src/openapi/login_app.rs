@@ -1,6 +1,6 @@
 //! 免登 inside DingTalk: the code a page got from the client, exchanged for the person.
 //!
-//! Source: `obtain-the-userid-of-a-user-by-using-the-log-free-code`. Free of the monthly quota.
+//! Source: 开放平台文档, 免登, 通过免登码获取用户信息. Free of the monthly quota.
 
 use serde_json::{Value, json};
 

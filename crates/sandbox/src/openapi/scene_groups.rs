@@ -1,6 +1,6 @@
 //! Scene groups (场景群): made from a template, with members in lots of a hundred; administrators and tabs of a group.
 //!
-//! Sources: `create-a-scene-group-v2` and the pages beside it; the SDK's `im_1_0` for `innerGroups/*`, `convNavTabs/*`.
+//! Sources: 开放平台文档, 场景群, the page of each path below; the SDK's `im_1_0` for `innerGroups/*`, `convNavTabs/*`.
 //! Their bodies are `snake_case` where the platform's are. The new pages name few codes: a template that is unknown
 //! or unpublished (665036), a group that is full (665033) or too young for new members (400020) answer the numbers of
 //! the older pages as `code`.
@@ -114,10 +114,11 @@ fn create(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
 fn update(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
     let (mut world, caller, body) = asked(shared, call)?;
     let mut group = scene_group(&world, required(&body, "open_conversation_id")?)?.clone();
-    if let Some(title) = body["title"].as_str() {
-        let title = group_name(title, TITLE_AT_MOST)?;
-        rename(shared, &mut world, &mut group, title);
-    }
+    let title = body["title"].as_str();
+    let title = title
+        .map(|title| group_name(title, TITLE_AT_MOST))
+        .transpose()?;
+    let management = management(&body["management_options"])?;
     let by_union = body["owner_union_id"]
         .as_str()
         .and_then(|unionid| world.person_by_union(unionid));
@@ -130,12 +131,14 @@ fn update(shared: &Shared, call: &Call) -> Result<Value, ModernRefusal> {
         hand_over(&mut group, &owner);
         check_size(&group, &[], &[])?;
     }
+    // Nothing is refused from here on.
+    if let Some(title) = title {
+        rename(shared, &mut world, &mut group, title);
+    }
     if let Some(icon) = body["icon"].as_str() {
         icon.clone_into(&mut group.icon);
     }
-    group
-        .management
-        .extend(management(&body["management_options"])?);
+    group.management.extend(management);
     put(shared, &mut world, group);
     Ok(json!({ "success": true }))
 }

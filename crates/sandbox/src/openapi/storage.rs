@@ -3,7 +3,7 @@
 //! Spaces are in `storage_spaces`, bytes in `storage_uploads`, files and folders in `storage_dentries`, rights in
 //! `storage_permissions`, files in conversations in `storage_conversations`. The operator is always the person of the
 //! query's `unionId`, who needs the right for what is done.
-//! Sources: the pages of 存储 (`storage-api-overview`, `obtain-upload-information`, `submit-documents`…) and the SDK's
+//! Sources: 开放平台文档, 钉盘 (the page of each path) and the SDK's
 //! `storage_1_0`, `storage_2_0`, `conv_file_1_0`, `drive_1_0`. The pages list hardly any codes: those here are inferred.
 
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use super::{
     storage_uploads,
 };
 use crate::call::{Call, Caller, ModernRefusal, modern_caller};
-use crate::drive::{Change, Dentry, ROOT, Role, Signature, Space, Version, role_in};
+use crate::drive::{Change, Dentry, ROOT, Role, Signature, Space, Version};
+use crate::drive_rights::role_in;
 use crate::journal::Entry;
 use crate::organisation::Person;
 use crate::shared::Shared;

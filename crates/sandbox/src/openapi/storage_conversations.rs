@@ -1,7 +1,6 @@
 //! Files in conversations: a copy into a group, a link in a group, a file from the app to one person.
 //!
-//! Sources: `send-file-to-specified-session`, `send-a-file-link-to-a-specified-session`,
-//! `send-file-to-specified-user` (convFile). A copy needs the right to download the file and membership of the group;
+//! A copy needs the right to download the file and membership of the group;
 //! what an app sends to one person arrives among the work notices.
 
 use std::sync::Arc;

@@ -1,7 +1,6 @@
 //! Files and folders: make, list, look at, remove; their versions and previews.
 //!
-//! Sources: `add-folder`, `obtain-the-list-of-files-or-folders`, `query-file-or-folder`, `get-a-list-of-file-versions`,
-//! `delete-a-file-or-folder`, `obtain-file-opening-information`.
+//! The list is the last changed first, so that a folder leads with what is new.
 
 use std::sync::Arc;
 

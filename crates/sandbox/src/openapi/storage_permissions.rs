@@ -1,8 +1,7 @@
 //! Who may do what with a file: grant, list, take back, inherit.
 //!
-//! Sources: `add-permission`, `obtain-permission-list`, `modify-permission-inheritance-mode` (v2.0). A member of type
-//! USER is named by userId here (the overview page says unionId; the sandbox follows the page of the call and refuses
-//! the other). Grants in a space that an app owns are for an hour at most.
+//! A member of type USER is named by userId here (the overview page says unionId; the sandbox follows the page of the
+//! call and refuses the other). Grants in a space that an app owns are for an hour at most.
 
 use std::sync::Arc;
 

@@ -1,7 +1,6 @@
 //! Spaces: shared ones of the organisation (企业共享空间), an app's own, and a group's.
 //!
-//! Sources: `add-a-space`, `list-spaces` (drive), `create-a-space-storage` and `obtain-space-information` (storage),
-//! `obtain-group-storage-space` (convFile). A group's space is made when it is first asked for.
+//! A group's space is made when it is first asked for.
 
 use std::sync::Arc;
 

@@ -1,8 +1,6 @@
 //! Bytes into and out of the drive: upload information, the signed addresses, and the commit.
 //!
-//! Sources: `obtain-upload-information` and `submit-documents` (by spaceId, 历史文档), `obtain-file-upload-information`
-//! and `submit-a-file` of v2.0 (by parentDentryUuid), `obtain-download-information`. The signed addresses stand in for
-//! object storage: they take exactly the headers they were signed with, no Content-Type and no token, and answer XML.
+//! By spaceId (v1.0, 历史文档) and by parentDentryUuid (v2.0). The signed addresses stand in for object storage: they take exactly the headers they were signed with, no Content-Type and no token, and answer XML.
 //! Invariant: bytes that were not committed are no file. Weakness: one piece only; multipart is refused.
 
 use std::sync::Arc;

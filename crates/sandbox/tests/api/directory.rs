@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 use yuezhi_sandbox::{
-    AdminLevel, Department, DirectoryError, DirectoryRules, LeaveReason, Organisation, Person,
-    Role, Rules, SandboxConfig, VisibleRange,
+    AdminLevel, Department, DirectoryError, DirectoryRules, EventFate, LeaveReason, Organisation,
+    Person, Role, Rules, SandboxConfig, VisibleRange,
 };
 
-use crate::support::{CID, Trial, config};
+use crate::line::{Line, data_of};
+use crate::support::{CID, NOON_MS, Trial, config};
 
 impl Trial {
     async fn directory_ask(&self, path: &str, body: Value) -> Value {
@@ -545,4 +546,87 @@ async fn the_administrators_endpoints_do_the_same() {
         send("DELETE", "/sandbox/departments/4", json!({})).await,
         204
     );
+}
+
+async fn next_event(line: &mut Line) -> (String, Value) {
+    let frame = line.frame().await;
+    line.ack(&frame, 200, &json!({"status": "SUCCESS", "message": "ok"}))
+        .await;
+    let event = frame["headers"]["eventType"].as_str();
+    (event.expect("an event's type").to_owned(), data_of(&frame))
+}
+
+#[tokio::test]
+async fn every_change_of_the_directory_is_told_to_apps() {
+    let trial = Trial::start().await;
+    let mut line = Line::connect(&trial).await;
+    let sandbox = &trial.sandbox;
+    let stamp = NOON_MS.to_string();
+    let idle = Person {
+        active: false,
+        ..newcomer()
+    };
+    sandbox.hire(idle).unwrap();
+    let told = next_event(&mut line).await;
+    assert_eq!(
+        told,
+        (
+            "user_add_org".into(),
+            json!({"timeStamp": stamp, "userId": ["sunli"]})
+        )
+    );
+    sandbox
+        .change_person("sunli", |person| {
+            person.name = "孙莉".into();
+            person.active = true;
+        })
+        .unwrap();
+    let (event, data) = next_event(&mut line).await;
+    assert_eq!(event, "user_modify_org");
+    assert_eq!(
+        data["diffInfo"],
+        json!({"userid": "sunli", "prev": {"name": "孙丽"}, "curr": {"name": "孙莉"}})
+    );
+    let told = next_event(&mut line).await;
+    assert_eq!(
+        told,
+        ("user_active_org".into(), json!({"userId": ["sunli"]}))
+    );
+    sandbox.leave("sunli", LeaveReason::Leave).unwrap();
+    assert_eq!(next_event(&mut line).await.0, "user_leave_org");
+    let department = Department {
+        name: "法务部".into(),
+        parent_id: Some(1),
+        ..Department::default()
+    };
+    let id = sandbox.put_department(department).unwrap();
+    sandbox.rename_department(id, "合规部").unwrap();
+    sandbox.remove_department(id).unwrap();
+    for event in ["org_dept_create", "org_dept_modify", "org_dept_remove"] {
+        assert_eq!(
+            next_event(&mut line).await,
+            (event.into(), json!({"deptId": [id]}))
+        );
+    }
+}
+
+#[tokio::test]
+async fn contact_events_can_be_lost_or_doubled() {
+    let trial = Trial::start().await;
+    let mut line = Line::connect(&trial).await;
+    let fate = |contact_events| Rules {
+        directory: DirectoryRules {
+            contact_events,
+            ..DirectoryRules::default()
+        },
+        ..Rules::default()
+    };
+    trial.sandbox.set_rules(fate(EventFate::Lost));
+    trial.sandbox.hire(newcomer()).unwrap();
+    assert!(line.is_silent().await);
+    trial.sandbox.set_rules(fate(EventFate::Doubled));
+    trial.sandbox.leave("sunli", LeaveReason::Leave).unwrap();
+    let first = next_event(&mut line).await;
+    assert_eq!(first.0, "user_leave_org");
+    assert_eq!(next_event(&mut line).await, first);
 }

@@ -646,6 +646,11 @@ async fn a_file_is_copied_linked_and_sent_by_the_app_and_survives_a_restart() {
     trial.sandbox.shutdown().await;
     let trial = Trial::with(kept()).await;
     assert_eq!(trial.group_space().await, space);
+    let files = trial.sandbox.files_of_group(CID);
+    let mut paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/a(1).txt", "/a.txt"]);
+    assert!(files.iter().all(|file| file.bytes == "hello"));
     let copy = copied["file"]["id"].as_str().unwrap();
     for id in [id.as_str(), copy] {
         let bytes = trial

@@ -58,6 +58,8 @@ async fn a_page_in_the_chat_client_learns_who_reads_it() {
         40_078,
         "and for five minutes"
     );
+    let code = trial.sandbox.auth_code("dingapp", "zhangwei").unwrap();
+    assert_eq!(trial.who(&json!(code)).await["result"]["sys_level"], 1);
     let persona = trial
         .http
         .post(trial.url("/chat/auth-code"))

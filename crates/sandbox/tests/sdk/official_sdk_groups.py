@@ -164,7 +164,7 @@ linked = conv_file("send_link", "SendLink", union_id=lina, space_id=space, dentr
 assert linked.id == first.id, linked
 assert conv_file("send_by_app", "SendByApp", union_id=boss, space_id=space, dentry_id=first.id).file.name == "制度.pdf"
 removed = storage("delete_dentry", "DeleteDentry", space, folder.id, union_id=lina, to_recycle_bin=True)
-assert getattr(removed, "async") is False if hasattr(removed, "async") else removed.async_ is False, removed
+assert removed.async_ is False, removed
 
 shared = drive("add_space", "AddSpace", name="制度库", union_id=boss)
 assert shared.space_id and shared.space_name == "制度库", shared
