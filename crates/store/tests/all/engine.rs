@@ -280,7 +280,7 @@ fn transactions_that_lock_crosswise_are_run_again_until_both_are_through() {
             .unwrap();
         assert_eq!(values, ["2", "2"]);
         if db.dialect() == Dialect::Postgres {
-            assert_eq!(db.stats().reruns, 1);
+            assert!(db.stats().reruns >= 1);
         }
     });
 }
