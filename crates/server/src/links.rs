@@ -110,7 +110,7 @@ impl LinkKey {
     pub fn is_set_up_code(&self, typed: &str) -> bool {
         let plain = |text: &str| -> String {
             text.chars()
-                .filter(|c| c.is_ascii_alphanumeric())
+                .filter(char::is_ascii_alphanumeric)
                 .take(4 * CODE_LENGTH)
                 .map(|c| match c.to_ascii_lowercase() {
                     'o' => '0',

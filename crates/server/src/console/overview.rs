@@ -6,7 +6,7 @@ use yuezhi_domain::{CalendarWarning, DayKind, NoticeState, UnixMillis};
 use yuezhi_store::{
     deliveries, lanes, notices,
     notices::{NoticeFilter, NoticeRow},
-    schedules, source_files,
+    people, schedules, source_files,
 };
 
 use super::{
@@ -71,6 +71,7 @@ struct Facts {
     open: Vec<NoticeRow>,
     late: Vec<NoticeRow>,
     late_count: i64,
+    people: i64,
     lanes: Vec<lanes::Lane>,
     counts: Vec<deliveries::LaneCount>,
     schedules: Vec<schedules::Schedule>,
@@ -102,6 +103,7 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
                 open: notices::list(tx, &open(), 0, NOTICES_SHOWN)?,
                 late: notices::list(tx, &overdue(now), 0, LATE_SHOWN)?,
                 late_count: notices::count(tx, &overdue(now))?,
+                people: people::count_active(tx)?,
                 lanes: lanes::list(tx)?,
                 counts: deliveries::counts_by_lane_state(tx)?,
                 schedules: schedules::list(tx)?,
@@ -157,6 +159,16 @@ fn needs(me: &SignedIn, facts: &Facts) -> Vec<Need> {
     needs.extend(late_notices(me, facts));
     needs.extend(broken_files(me, facts));
     needs.extend(setup(me));
+    if facts.people == 0 {
+        needs.push(Need {
+            kind: "warn",
+            icon: "people",
+            title: me.t.get("console.people_page.none").to_owned(),
+            detail: me.t.get("console.people_page.none_hint").to_owned(),
+            href: "/console/people/import".to_owned(),
+            act: me.t.get("console.import.title").to_owned(),
+        });
+    }
     for warning in import_calendar::warnings(&me.app, me.now) {
         let key = match warning {
             CalendarWarning::YearMissing { .. } => "console.need.year_missing",

@@ -13,8 +13,9 @@ use crate::{Row, StoreError, Tx, Value, domain_values::json, p, people, query::Q
 
 const SELECT: &str = "SELECT o.person_no, p.id, p.staff_no, p.name, p.title, p.email, p.mobile, o.department_no, \
      COALESCE(d.path, ''), o.state, o.reason, o.opened_at, o.acted_at, o.reminded, o.reminded_at, o.due_at \
-     FROM obligations o JOIN people p ON p.no = o.person_no LEFT JOIN departments d ON d.no = o.department_no \
-     WHERE o.notice_no = ?1";
+     FROM (SELECT * FROM obligations o WHERE o.notice_no = ?1";
+// The page is cut before the join: PostgreSQL's planner would walk through half of the people for a page of twenty.
+const JOINED: &str = ") AS o JOIN people p ON p.no = o.person_no LEFT JOIN departments d ON d.no = o.department_no ORDER BY ";
 const DEPARTMENTS: &str = "SELECT department_no FROM progress WHERE notice_no = ?1 AND total > 0 AND department_no >= ?2 \
      AND department_no {in_ids ?3} ORDER BY department_no";
 const OF_PERSON: &str = "SELECT n.no, n.id, n.state, n.requirement, n.title, n.language, n.issued_at, p.no, p.slug, p.title, v.no, \
@@ -138,8 +139,8 @@ pub fn list(
                 .bind_ids(json(&filter.department_nos));
         }
     }
-    page.query
-        .push(" AND o.person_no > ?2 ORDER BY o.person_no LIMIT ?3");
+    page.query.push(" AND o.person_no > ?2");
+    page.cut("o.person_no");
     page.fetch(tx, after_person_no)?;
     Ok(page.rows)
 }
@@ -229,16 +230,16 @@ fn walk(
             page.query
                 .push("' AND (o.department_no, o.person_no) > (")
                 .bind(Value::Int(begin.0));
-            page.query
-                .push(", ?2) ORDER BY o.department_no, o.person_no LIMIT ?3");
+            page.query.push(", ?2)");
+            page.cut("o.department_no, o.person_no");
             page.fetch(tx, begin.1)?;
         } else {
             page.query
                 .push("' AND o.department_no = ")
                 .bind(Value::Null);
             let place = page.query.last_place();
-            page.query
-                .push(" AND o.person_no > ?2 ORDER BY o.person_no LIMIT ?3");
+            page.query.push(" AND o.person_no > ?2");
+            page.cut("o.person_no");
             let wanted = json(&filter.department_nos);
             let nos: Vec<i64> = tx.read(DEPARTMENTS, p![notice_no, begin.0, wanted], |row| {
                 row.get(0)
@@ -288,6 +289,16 @@ impl Page {
             limit,
             rows: Vec::new(),
         }
+    }
+
+    /// The last part of the statement. `order` is a text of this file.
+    fn cut(&mut self, order: &str) {
+        self.query
+            .push(" ORDER BY ")
+            .push(order)
+            .push(" LIMIT ?3")
+            .push(JOINED)
+            .push(order);
     }
 
     fn fetch(&mut self, tx: &mut Tx<'_>, after: i64) -> Result<(), StoreError> {
