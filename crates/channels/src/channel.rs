@@ -126,6 +126,39 @@ impl ChannelKind {
     }
 }
 
+impl ChannelKind {
+    /// Of a lane that may not be configured any more: `robot:hr` is a [`Self::Robot`].
+    pub fn of_lane(lane: &str) -> Option<Self> {
+        let word = lane.split(':').next().unwrap_or(lane);
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// By which name channels of this kind know people.
+    pub const fn address(self) -> Address {
+        match self {
+            Self::Robot | Self::Group | Self::GroupAnnouncement => Address::Group,
+            Self::Mail => Address::Mail,
+            Self::Todo => Address::DingTalkUnion,
+            Self::WorkNotice | Self::AppRobot | Self::Card | Self::Ding | Self::Announcement => {
+                Address::DingTalkUser
+            }
+        }
+    }
+
+    /// Too loud for a first message: only reminders go this way.
+    pub const fn is_for_reminders_only(self) -> bool {
+        matches!(self, Self::Ding)
+    }
+
+    /// The message stays in view until the matter is over, so that a reminder need not repeat it.
+    pub const fn stands(self) -> bool {
+        matches!(
+            self,
+            Self::Todo | Self::Announcement | Self::GroupAnnouncement
+        )
+    }
+}
+
 impl std::fmt::Display for ChannelKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
