@@ -32,8 +32,8 @@ pub(super) async fn dingtalk(now: UnixMillis, hr_robot: bool) -> SandboxHandle {
     let mut config = SandboxConfig::new(Organisation {
         corp_id: "dingstories".to_owned(),
         name: "澜川科技集团".to_owned(),
-        departments: Vec::new(),
         people,
+        ..Organisation::default()
     });
     config.clock.freeze_at_ms(now.0);
     config.seed = Some(1);
@@ -55,6 +55,7 @@ pub(super) async fn dingtalk(now: UnixMillis, hr_robot: bool) -> SandboxHandle {
         client_secret: CLIENT_SECRET.to_owned(),
         robot_code: CLIENT_ID.to_owned(),
         agent_id: 1,
+        ..App::default()
     }];
     super::start_sandbox(config).await
 }
