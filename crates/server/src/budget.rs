@@ -11,7 +11,7 @@ use yuezhi_store::{
     meters::{self, MeterKind, Metered},
 };
 
-use crate::config::DingTalkConfig;
+use crate::{actions::ActionError, app::App, config::DingTalkConfig};
 
 /// This month's use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,44 @@ impl Share {
     }
 }
 
+impl Budget {
+    /// The worse of the two.
+    pub fn level(&self) -> Level {
+        self.api.level().max(self.push.level())
+    }
+}
+
+/// What a share comes to at the month's end if it goes on as it went until now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forecast {
+    pub used: u64,
+    /// When nothing is left, if that is before the month ends.
+    pub out_at: Option<UnixMillis>,
+}
+
+/// `None` within the month's first day, when one publication would be taken for a habit, and where nothing was used.
+pub fn forecast(share: Share, now: UnixMillis) -> Option<Forecast> {
+    const DAY: u64 = 24 * 3_600_000;
+    let zone = TimeZone::get("Asia/Shanghai").unwrap_or(TimeZone::UTC);
+    let today = now.in_zone(&zone).date();
+    let at = |date: jiff::civil::Date| UnixMillis::of_local(date.at(0, 0, 0, 0), &zone);
+    let begin = at(today.first_of_month())?;
+    let end = at(today.last_of_month().tomorrow().ok()?)?;
+    let passed = u64::try_from(now.0 - begin.0).ok()?;
+    let whole = u64::try_from(end.0 - begin.0).ok()?;
+    if passed < DAY || share.used == 0 {
+        return None;
+    }
+    let scaled = |of: u64, by: u64, over: u64| {
+        u64::try_from(u128::from(of) * u128::from(by) / u128::from(over)).unwrap_or(u64::MAX)
+    };
+    let used = scaled(share.used, whole, passed);
+    let after = scaled(passed, share.quota, share.used);
+    let out_at = (used > share.quota && share.left() > 0)
+        .then(|| UnixMillis(begin.0.saturating_add_unsigned(after)));
+    Some(Forecast { used, out_at })
+}
+
 /// The month that an instant belongs to, as the platform counts.
 pub fn month_of(now: UnixMillis) -> String {
     let zone = TimeZone::get("Asia/Shanghai").unwrap_or(TimeZone::UTC);
@@ -99,6 +137,14 @@ pub fn month_of(now: UnixMillis) -> String {
         .to_zoned(zone)
         .strftime("%Y-%m")
         .to_string()
+}
+
+/// Reads this month's use of an installation.
+pub async fn of(app: &App) -> Result<Budget, ActionError> {
+    let (config, now) = (app.config.dingtalk.clone(), app.now());
+    app.db
+        .read(move |tx| Ok::<_, ActionError>(read(tx, &config, now)?))
+        .await
 }
 
 /// Reads this month's use.
@@ -140,6 +186,25 @@ mod tests {
         // 2026-11-30 15:59:59 and 16:00:00 UTC.
         assert_eq!(month_of(UnixMillis(1_796_054_399_000)), "2026-11");
         assert_eq!(month_of(UnixMillis(1_796_054_400_000)), "2026-12");
+    }
+
+    #[test]
+    fn a_forecast_goes_on_as_it_went_and_says_when_nothing_is_left() {
+        let share = |used| Share { used, quota: 5_000 };
+        // 2026-11-11 00:00 in Shanghai: a third of the month is over.
+        let now = UnixMillis(1_794_326_400_000);
+        let fine = forecast(share(1_000), now).unwrap();
+        assert_eq!((fine.used, fine.out_at), (3_000, None));
+        let out = forecast(share(2_500), now).unwrap();
+        assert_eq!(out.used, 7_500);
+        // 2026-11-21 00:00.
+        assert_eq!(out.out_at, Some(UnixMillis(1_795_190_400_000)));
+        assert_eq!(forecast(share(0), now), None);
+        assert_eq!(
+            forecast(share(9), UnixMillis(1_793_467_200_000)),
+            None,
+            "the first morning says nothing"
+        );
     }
 
     #[test]

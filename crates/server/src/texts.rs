@@ -39,10 +39,10 @@ macro_rules! catalogue {
 }
 
 static CHINESE: LazyLock<Catalogue> = LazyLock::new(
-    || catalogue!("zh-CN": "common", "console", "my", "messages", "chat", "errors", "cli"),
+    || catalogue!("zh-CN": "common", "console", "my", "messages", "chat", "setup", "errors", "cli"),
 );
 static ENGLISH: LazyLock<Catalogue> = LazyLock::new(
-    || catalogue!("en": "common", "console", "my", "messages", "chat", "errors", "cli"),
+    || catalogue!("en": "common", "console", "my", "messages", "chat", "setup", "errors", "cli"),
 );
 
 fn add_area(all: &mut Catalogue, area: &str, text: &str) {

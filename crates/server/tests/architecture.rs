@@ -80,7 +80,9 @@ const LICENCES: &[&str] = &[
     "Zlib",
 ];
 
-const AREAS: &[&str] = &["common", "console", "my", "messages", "errors", "cli"];
+const AREAS: &[&str] = &[
+    "common", "console", "my", "messages", "chat", "setup", "errors", "cli",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

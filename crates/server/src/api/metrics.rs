@@ -19,7 +19,11 @@ use yuezhi_store::{
     progress,
 };
 
-use crate::{actions::ActionError, app::App};
+use crate::{
+    actions::ActionError,
+    app::App,
+    budget::{self, Budget},
+};
 
 /// What the database says.
 struct Counted {
@@ -29,6 +33,7 @@ struct Counted {
     open_notices: i64,
     pending: i64,
     acknowledged: i64,
+    budget: Budget,
 }
 
 /// Open notices beyond this are not added up.
@@ -55,8 +60,9 @@ pub async fn metrics(State(app): State<App>) -> Response {
 }
 
 async fn counted(app: &App) -> Result<Counted, ActionError> {
+    let (dingtalk, now) = (app.config.dingtalk.clone(), app.now());
     app.db
-        .read(|tx| {
+        .read(move |tx| {
             let mut nos = Vec::new();
             for state in [NoticeState::Expanding, NoticeState::Open] {
                 let filter = NoticeFilter {
@@ -77,6 +83,7 @@ async fn counted(app: &App) -> Result<Counted, ActionError> {
                 open_notices: nos.len() as i64,
                 pending: totals.values().map(|t| t.pending).sum(),
                 acknowledged: totals.values().map(|t| t.acknowledged).sum(),
+                budget: budget::read(tx, &dingtalk, now)?,
             })
         })
         .await
@@ -154,8 +161,38 @@ fn text(counted: &Counted, stats: &Stats, now: UnixMillis) -> String {
         "yuezhi_obligations{{state=\"acknowledged\"}} {}",
         counted.acknowledged
     ));
+    of_quotas(&mut out, &counted.budget);
     of_database(&mut out, stats);
     out.0
+}
+
+/// The month's quotas begin anew, so these are gauges.
+fn of_quotas(out: &mut Text, budget: &Budget) {
+    let shares = [("api", budget.api), ("push", budget.push)];
+    out.head(
+        "yuezhi_dingtalk_quota",
+        "gauge",
+        "Calls that the month holds, by kind.",
+    );
+    for (kind, share) in shares {
+        out.line(format_args!(
+            "yuezhi_dingtalk_quota{{kind=\"{kind}\"}} {}",
+            share.quota
+        ));
+    }
+    out.head(
+        "yuezhi_dingtalk_calls",
+        "gauge",
+        "Metered calls of this month, by kind and interface.",
+    );
+    for one in &budget.by_interface {
+        out.line(format_args!(
+            "yuezhi_dingtalk_calls{{kind=\"{}\",interface=\"{}\"}} {}",
+            one.kind.as_str(),
+            label(&one.interface),
+            one.calls
+        ));
+    }
 }
 
 fn of_database(out: &mut Text, stats: &Stats) {
@@ -265,6 +302,22 @@ mod tests {
             open_notices: 1,
             pending: 2,
             acknowledged: 3,
+            budget: Budget {
+                month: "2026-11".to_owned(),
+                api: budget::Share {
+                    used: 7,
+                    quota: 5_000,
+                },
+                push: budget::Share {
+                    used: 0,
+                    quota: 3_000,
+                },
+                by_interface: vec![yuezhi_store::meters::Metered {
+                    kind: yuezhi_store::meters::MeterKind::Api,
+                    interface: "notice_send".to_owned(),
+                    calls: 7,
+                }],
+            },
         };
         let text = text(&counted, &Stats::default(), UnixMillis(0));
         assert!(text.contains("yuezhi_deliveries{channel=\"robot:\\\"x\\\"\",state=\"due\"} 3"));

@@ -22,6 +22,7 @@ pub mod people;
 pub mod policies;
 pub mod problem;
 mod publish_form;
+pub mod quota;
 pub mod receipts;
 mod reference;
 pub mod robots;
@@ -76,6 +77,7 @@ fn resources() -> OpenApiRouter<App> {
         .merge(schedules::routes())
         .merge(robots::routes())
         .merge(channels::routes())
+        .merge(quota::routes())
         .merge(deliveries::routes())
         .merge(receipts::routes())
         .merge(audit::routes())

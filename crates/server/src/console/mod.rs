@@ -17,6 +17,7 @@ mod people;
 mod policies;
 mod policy;
 mod publish;
+mod quota;
 mod schedules;
 mod session;
 mod settings;
@@ -63,6 +64,7 @@ const LARGEST_FORM_OF_A_STRANGER: usize = 64 * 1024;
 fn doors() -> Router<App> {
     Router::new()
         .route("/console/sign-in", get(sign_in::form).post(sign_in::submit))
+        .route("/console/sign-in/dingtalk", get(sign_in::dingtalk))
         .route(
             "/console/setup",
             get(sign_in::set_up_form).post(sign_in::set_up),
@@ -132,6 +134,7 @@ fn administration() -> Router<App> {
         .route("/console/connections/robots", post(connections::save))
         .route("/console/connections/remove", post(connections::remove))
         .route("/console/connections/test", post(connections::test))
+        .route("/console/quota", get(quota::show))
         .route("/console/settings", get(settings::show))
         .route("/console/settings/password", post(settings::password))
         .route("/console/settings/tokens", post(settings::create_token))

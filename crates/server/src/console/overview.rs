@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     actions::{ActionError, import_calendar},
+    budget::{self, Budget},
     texts::Texts,
 };
 
@@ -76,6 +77,7 @@ struct Facts {
     counts: Vec<deliveries::LaneCount>,
     schedules: Vec<schedules::Schedule>,
     broken_files: Vec<source_files::SourceFile>,
+    budget: Budget,
 }
 
 pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
@@ -86,7 +88,7 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
         .iter()
         .map(|source| source.name.clone())
         .collect();
-    let now = me.now;
+    let (now, dingtalk) = (me.now, me.app.config.dingtalk.clone());
     let facts = me
         .app
         .db
@@ -108,6 +110,7 @@ pub(super) async fn show(me: SignedIn) -> Result<Response, PageError> {
                 counts: deliveries::counts_by_lane_state(tx)?,
                 schedules: schedules::list(tx)?,
                 broken_files,
+                budget: budget::read(tx, &dingtalk, now)?,
             })
         })
         .await?;
@@ -155,6 +158,7 @@ fn today(me: &SignedIn) -> String {
 
 fn needs(me: &SignedIn, facts: &Facts) -> Vec<Need> {
     let mut needs = stopped_lanes(me, facts);
+    needs.extend(quota(me, facts));
     needs.extend(trouble(me, facts));
     needs.extend(late_notices(me, facts));
     needs.extend(broken_files(me, facts));
@@ -184,6 +188,19 @@ fn needs(me: &SignedIn, facts: &Facts) -> Vec<Need> {
         });
     }
     needs
+}
+
+/// Little is left of a monthly quota.
+fn quota(me: &SignedIn, facts: &Facts) -> Option<Need> {
+    let (kind, title) = super::quota::warning(me.t, &facts.budget)?;
+    Some(Need {
+        kind,
+        icon: "warn",
+        title,
+        detail: me.t.get("setup.quota.banner_detail").to_owned(),
+        href: "/console/quota".to_owned(),
+        act: me.t.get("console.need.look").to_owned(),
+    })
 }
 
 fn stopped_lanes(me: &SignedIn, facts: &Facts) -> Vec<Need> {
