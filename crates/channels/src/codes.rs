@@ -13,23 +13,76 @@ macro_rules! codes {
 }
 
 codes! {
+    APP_ADDRESS_FINE = "app_address_fine";
+    APP_AGENT_ID_FINE = "app_agent_id_fine";
+    APP_AGENT_ID_MISSING = "app_agent_id_missing";
+    APP_CARD_TEMPLATE_MISSING = "app_card_template_missing";
+    APP_GROUP_ROBOT_FINE = "app_group_robot_fine";
+    APP_GROUP_ROBOT_MISSING = "app_group_robot_missing";
+    APP_KEYS_FINE = "app_keys_fine";
+    APP_OPERATOR_FINE = "app_operator_fine";
+    APP_OPERATOR_MISSING = "app_operator_missing";
+    APP_QUOTA = "app_quota";
+    APP_ROBOT_FINE = "app_robot_fine";
+    APP_SCOPE_GRANTED = "app_scope_granted";
+    APP_SCOPE_MISSING = "app_scope_missing";
+    APP_SCOPE_UNKNOWN = "app_scope_unknown";
+    APP_STREAM_CONNECTED = "app_stream_connected";
+    APP_STREAM_DOWN = "app_stream_down";
+    APP_STREAM_OFF = "app_stream_off";
     DINGTALK_AGENT_ID_WRONG = "dingtalk_agent_id_wrong";
     DINGTALK_ANSWER_ODD = "dingtalk_answer_odd";
+    DINGTALK_APP_READY = "dingtalk_app_ready";
     DINGTALK_APP_SECRET_WRONG = "dingtalk_app_secret_wrong";
     DINGTALK_BUSY = "dingtalk_busy";
+    DINGTALK_CARD_NOT_DELIVERED = "dingtalk_card_not_delivered";
+    DINGTALK_CARD_TEMPLATE_UNAVAILABLE = "dingtalk_card_template_unavailable";
     DINGTALK_CLIENT_BROKEN = "dingtalk_client_broken";
     DINGTALK_CONNECTION_BROKEN = "dingtalk_connection_broken";
+    DINGTALK_CONTENT_REFUSED = "dingtalk_content_refused";
+    DINGTALK_DING_NOT_DELIVERED = "dingtalk_ding_not_delivered";
+    DINGTALK_DING_QUOTA = "dingtalk_ding_quota";
     DINGTALK_DUPLICATE = "dingtalk_duplicate";
     DINGTALK_ENDPOINT_WRONG = "dingtalk_endpoint_wrong";
+    DINGTALK_FILE_TYPE_UNSUPPORTED = "dingtalk_file_type_unsupported";
+    DINGTALK_IP_NOT_ALLOWED = "dingtalk_ip_not_allowed";
+    DINGTALK_MESSAGE_MALFORMED = "dingtalk_message_malformed";
+    DINGTALK_MESSAGE_TOO_LONG = "dingtalk_message_too_long";
+    DINGTALK_OPERATOR_NOT_ALLOWED = "dingtalk_operator_not_allowed";
+    DINGTALK_OPERATOR_UNKNOWN = "dingtalk_operator_unknown";
+    DINGTALK_OTHER_APPS = "dingtalk_other_apps";
     DINGTALK_OUTSIDE_SCOPE = "dingtalk_outside_scope";
     DINGTALK_PERMISSION_MISSING = "dingtalk_permission_missing";
+    DINGTALK_PERSON_FILTERED = "dingtalk_person_filtered";
     DINGTALK_PERSON_LIMIT = "dingtalk_person_limit";
+    DINGTALK_PERSON_PROTECTED = "dingtalk_person_protected";
+    DINGTALK_PERSON_THROTTLED = "dingtalk_person_throttled";
     DINGTALK_PERSON_UNKNOWN = "dingtalk_person_unknown";
     DINGTALK_QUOTA_USED_UP = "dingtalk_quota_used_up";
+    DINGTALK_RAW_UNSUPPORTED = "dingtalk_raw_unsupported";
+    DINGTALK_READS_NOT_YET = "dingtalk_reads_not_yet";
+    DINGTALK_READS_OVER = "dingtalk_reads_over";
     DINGTALK_REFUSED = "dingtalk_refused";
+    DINGTALK_ROBOT_DISABLED = "dingtalk_robot_disabled";
+    DINGTALK_ROBOT_UNKNOWN = "dingtalk_robot_unknown";
+    DINGTALK_TARGET_GONE = "dingtalk_target_gone";
+    DINGTALK_THROTTLED = "dingtalk_throttled";
     DINGTALK_TIMEOUT = "dingtalk_timeout";
     DINGTALK_TOKEN_REFUSED = "dingtalk_token_refused";
+    DINGTALK_UNION_ID_MISSING = "dingtalk_union_id_missing";
     DINGTALK_UNREACHABLE = "dingtalk_unreachable";
+    DINGTALK_USER_ID_MISSING = "dingtalk_user_id_missing";
+    DIRECTORY_COUNT_DIFFERS = "directory_count_differs";
+    DIRECTORY_DEPARTMENT_UNREAD = "directory_department_unread";
+    DIRECTORY_FIELD_MISSING = "directory_field_missing";
+    DIRECTORY_LEAVERS_ENDLESS = "directory_leavers_endless";
+    DIRECTORY_PARTIAL_SIGHT = "directory_partial_sight";
+    DIRECTORY_PEOPLE_UNREAD = "directory_people_unread";
+    DIRECTORY_PERSON_UNREAD = "directory_person_unread";
+    GROUP_FULL = "group_full";
+    GROUP_GONE = "group_gone";
+    GROUP_NOT_MADE_HERE = "group_not_made_here";
+    GROUP_TEMPLATE_UNAVAILABLE = "group_template_unavailable";
     MAIL_ADDRESS_INVALID = "mail_address_invalid";
     MAIL_ADDRESS_MISSING = "mail_address_missing";
     MAIL_ADDRESS_UNSUPPORTED = "mail_address_unsupported";
@@ -74,6 +127,11 @@ codes! {
     ROBOT_THROTTLED = "robot_throttled";
     ROBOT_TOKEN_UNKNOWN = "robot_token_unknown";
     ROBOT_TOO_MANY_MENTIONS = "robot_too_many_mentions";
+    WORK_NOTICE_DAILY_LIMIT = "work_notice_daily_limit";
+    WORK_NOTICE_FORBIDDEN = "work_notice_forbidden";
+    WORK_NOTICE_MINUTE_FULL = "work_notice_minute_full";
+    WORK_NOTICE_NOT_DELIVERED = "work_notice_not_delivered";
+    WORK_NOTICE_REPEATED = "work_notice_repeated";
 }
 
 #[cfg(test)]
@@ -87,7 +145,7 @@ mod tests {
         sorted.dedup();
         assert_eq!(sorted.len(), ALL.len());
         assert!(ALL.iter().all(|code| {
-            ["dingtalk_", "mail_", "robot_"]
+            ["dingtalk_", "mail_", "robot_", "work_notice_"]
                 .iter()
                 .any(|start| code.starts_with(start))
         }));

@@ -8,16 +8,28 @@
 //!
 //! A channel is one folder here and one line in [`registry`].
 
+mod announcement;
+pub mod app;
+mod app_robot;
+pub mod card;
 mod channel;
 pub mod codes;
+mod ding;
+mod dingtalk_verdict;
 pub mod directory;
+mod limits;
 mod login;
 mod mail;
+mod markdown;
 mod message;
 mod outcome;
+mod personal;
 pub mod registry;
 pub mod robot;
+mod todo;
+mod work_notice;
 
+pub use app::{AppSettings, BudgetLeft, DingTalkApp, Meter, MeteredCalls, MeteredKind};
 pub use channel::{Address, BoxFuture, Channel, ChannelKind, Cost, Limits};
 pub use dingtalk::RobotMessage as RawRobot;
 pub use login::{DingTalkLogin, LoginSettings};
@@ -26,6 +38,6 @@ pub use message::{
     Bulk, Fact, Link, LinkTo, Matter, Mention, Mentions, Message, Para, Post, Recipient,
     SentMessage,
 };
-pub use outcome::{CheckReport, Finding, Level, Outcome, ReadReport, Reader, Why};
+pub use outcome::{CheckReport, Finding, Level, Outcome, ReadReport, Reader, Undelivered, Why};
 pub use registry::{Broken, ChannelConfig, ConfigError, Registry, RegistryConfig, open};
 pub use robot::RobotSettings;

@@ -35,8 +35,13 @@ pub enum Outcome {
 pub enum ReadReport {
     /// The platform does not tell for this kind of message.
     Unsupported,
-    /// Those who have read it by now.
-    Readers(Vec<Reader>),
+    /// What is known by now.
+    Readers {
+        /// Those who have read it.
+        readers: Vec<Reader>,
+        /// Those who never got it although sending was accepted.
+        undelivered: Vec<Undelivered>,
+    },
     /// Not now: again after this.
     Later { after: Duration, why: Why },
     /// The platform does not tell (any more).
@@ -49,6 +54,23 @@ pub struct Reader {
     pub dingtalk_user_id: String,
     /// `None` where the platform tells that, but not when.
     pub at: Option<yuezhi_domain::UnixMillis>,
+}
+
+/// Somebody whom an accepted message did not reach, as a platform tells afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undelivered {
+    pub dingtalk_user_id: String,
+    pub why: Why,
+}
+
+impl ReadReport {
+    /// A report of readers where the platform tells nothing of people who got nothing.
+    pub(crate) fn readers(readers: Vec<Reader>) -> Self {
+        Self::Readers {
+            readers,
+            undelivered: Vec::new(),
+        }
+    }
 }
 
 /// A reason: a stable code to translate, and the platform's words.

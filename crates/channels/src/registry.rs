@@ -9,10 +9,17 @@ use std::sync::Arc;
 use dingtalk::{Endpoints, Http, SecretError, Timeouts, WebhookError};
 use thiserror::Error;
 
+use crate::announcement::Announcement;
+use crate::app::{AppSettings, DingTalkApp, Meter};
+use crate::app_robot::AppRobot;
+use crate::card::Card;
 use crate::channel::{Channel, ChannelKind};
+use crate::ding::Ding;
 use crate::login::{DingTalkLogin, LoginSettings};
 use crate::mail::{Mail, MailConfig, MailSettings};
 use crate::robot::{RobotChannel, RobotSettings};
+use crate::todo::Todo;
+use crate::work_notice::WorkNotice;
 
 /// The configuration of one channel.
 #[derive(Debug, Clone)]
@@ -55,20 +62,39 @@ pub enum ConfigError {
 
 /// Opens one channel. `http` is shared by all robots.
 pub fn open(config: ChannelConfig, http: &Http) -> Result<Box<dyn Channel>, ConfigError> {
-    open_at(config, http, &Endpoints::default())
+    open_at(config, http, &Endpoints::default(), &Arc::default())
 }
 
 fn open_at(
     config: ChannelConfig,
     http: &Http,
     endpoints: &Endpoints,
+    meter: &Arc<Meter>,
 ) -> Result<Box<dyn Channel>, ConfigError> {
     Ok(match config {
-        ChannelConfig::Robot(settings) => {
-            Box::new(RobotChannel::new(http.clone(), &settings, &endpoints.oapi)?)
-        }
+        ChannelConfig::Robot(settings) => Box::new(RobotChannel::new(
+            http.clone(),
+            &settings,
+            &endpoints.oapi,
+            Arc::clone(meter),
+        )?),
         ChannelConfig::Mail(config) => Box::new(Mail::new(&config)?),
     })
+}
+
+/// The lanes to single people that the app's settings suffice for.
+fn personal_lanes(app: &Arc<DingTalkApp>) -> Vec<Arc<dyn Channel>> {
+    [
+        WorkNotice::open(app),
+        AppRobot::open(app),
+        Card::open(app),
+        Todo::open(app),
+        Ding::open(app),
+        Announcement::open(app),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Everything an installation has configured.
@@ -77,6 +103,8 @@ pub struct RegistryConfig {
     pub robots: Vec<RobotSettings>,
     pub mail: Option<MailSettings>,
     pub login: Option<LoginSettings>,
+    /// The organisation's own app, if its keys are configured.
+    pub app: Option<AppSettings>,
     /// Where robots given by a bare access token live.
     pub oapi_base: String,
 }
@@ -85,6 +113,8 @@ pub struct RegistryConfig {
 pub struct Registry {
     /// Ordered by lane.
     channels: Vec<Arc<dyn Channel>>,
+    app: Option<Arc<DingTalkApp>>,
+    meter: Arc<Meter>,
     login: Option<Arc<DingTalkLogin>>,
     broken: Vec<Broken>,
 }
@@ -101,6 +131,20 @@ impl Registry {
     ///
     /// Errors: the HTTP client cannot start, or a base address is none.
     pub fn build(config: RegistryConfig) -> Result<Self, ConfigError> {
+        Self::build_on(config, Arc::default(), None)
+    }
+
+    /// The same for a changed configuration. The meter goes on, and so does the app with its token, pace and budget
+    /// unless its settings changed.
+    pub fn rebuild(&self, config: RegistryConfig) -> Result<Self, ConfigError> {
+        Self::build_on(config, Arc::clone(&self.meter), self.app.clone())
+    }
+
+    fn build_on(
+        config: RegistryConfig,
+        meter: Arc<Meter>,
+        running: Option<Arc<DingTalkApp>>,
+    ) -> Result<Self, ConfigError> {
         let http = Http::new(Timeouts::default())?;
         let endpoints = Endpoints {
             oapi: base("dingtalk.oapi_base", &config.oapi_base)?,
@@ -111,8 +155,17 @@ impl Registry {
             .map(|settings| DingTalkLogin::new(http.clone(), &settings))
             .transpose()?
             .map(Arc::new);
+        let app = config
+            .app
+            .map(|settings| match running {
+                Some(app) if app.settings().is_same_as(&settings) => Ok(app),
+                _ => DingTalkApp::new(http.clone(), settings, Arc::clone(&meter)).map(Arc::new),
+            })
+            .transpose()?;
         let mut registry = Self {
-            channels: Vec::new(),
+            channels: app.as_ref().map(personal_lanes).unwrap_or_default(),
+            app,
+            meter,
             login,
             broken: Vec::new(),
         };
@@ -143,7 +196,8 @@ impl Registry {
                 error: ConfigError::Duplicate,
             });
         }
-        match config.and_then(|config| open_at(config, http, endpoints)) {
+        let opened = config.and_then(|config| open_at(config, http, endpoints, &self.meter));
+        match opened {
             Ok(channel) => self.channels.push(Arc::from(channel)),
             Err(error) => self.broken.push(Broken { lane, error }),
         }
@@ -169,6 +223,16 @@ impl Registry {
     /// Login through DingTalk, if the app's keys are configured.
     pub fn dingtalk_login(&self) -> Option<Arc<DingTalkLogin>> {
         self.login.clone()
+    }
+
+    /// The organisation's own app, if its keys are configured.
+    pub fn app(&self) -> Option<&Arc<DingTalkApp>> {
+        self.app.as_ref()
+    }
+
+    /// Counts the metered calls of all channels, the app's and the webhook robots'.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     /// Configured channels that could not be opened, and why.

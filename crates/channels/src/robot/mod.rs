@@ -8,16 +8,18 @@ mod often;
 mod render;
 mod verdict;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use dingtalk::{
     At, Button, Buttons, FeedLink, Orientation, RobotMessage, SecretError, WebhookError,
 };
-use dingtalk::{Http, Robot, RobotConfig, Secret, SendOptions, Webhook};
+use dingtalk::{Error, Http, Robot, RobotConfig, Secret, SendOptions, Verdict, Webhook};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 use yuezhi_domain::{Pace, UnixMillis};
 
+use crate::app::{Meter, MeteredKind};
 use crate::channel::{Address, BoxFuture, Channel, ChannelKind, Cost, Limits};
 use crate::codes;
 use crate::message::{Post, Recipient};
@@ -69,6 +71,7 @@ pub(crate) struct RobotChannel {
     robot: Robot,
     warning: Option<Why>,
     often: Often,
+    meter: Arc<Meter>,
 }
 
 impl RobotChannel {
@@ -77,6 +80,7 @@ impl RobotChannel {
         http: Http,
         settings: &RobotSettings,
         oapi: &Url,
+        meter: Arc<Meter>,
     ) -> Result<Self, ConfigError> {
         let webhook = Webhook::parse_at(settings.webhook.expose_secret(), oapi)?;
         let secret = match settings
@@ -112,25 +116,44 @@ impl RobotChannel {
             robot,
             warning,
             often: Often::default(),
+            meter,
         })
     }
 
     async fn attempt(&self, post: &Post) -> Outcome {
-        if let Some(body) = self.often.body(&self.robot, post) {
-            return match self.robot.send_encoded(body, post.now.get()).await {
-                Ok(()) => Outcome::Sent { platform_id: None },
-                Err(error) => verdict::outcome(&error),
-            };
+        let result = match self.often.body(&self.robot, post) {
+            Some(body) => self.robot.send_encoded(body, post.now.get()).await,
+            None => self.send_rendered(post).await,
+        };
+        self.meter_it(&result);
+        match result {
+            Ok(()) => Outcome::Sent { platform_id: None },
+            Err(error) => verdict::outcome(&error),
         }
+    }
+
+    async fn send_rendered(&self, post: &Post) -> Result<(), Error> {
         let rendered = render::render(post);
         let options = SendOptions {
             msg_uuid: Some(&post.key),
             at: &rendered.at,
             now_ms: post.now.get(),
         };
-        match self.robot.send(&rendered.message, &options).await {
-            Ok(_) => Outcome::Sent { platform_id: None },
-            Err(error) => verdict::outcome(&error),
+        self.robot.send(&rendered.message, &options).await?;
+        Ok(())
+    }
+
+    /// Throttled calls and calls without an answer do not count (billing model page).
+    fn meter_it(&self, result: &Result<(), Error>) {
+        let counts = match result {
+            Ok(()) => true,
+            Err(error @ Error::Oapi(_)) => {
+                !matches!(error.verdict(), Verdict::Hold { .. }) && !error.is_throttled()
+            }
+            Err(_) => false,
+        };
+        if counts {
+            self.meter.count(MeteredKind::Push, "robot_webhook");
         }
     }
 }

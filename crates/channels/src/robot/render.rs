@@ -8,15 +8,13 @@
 //! Invariant: texts of people cannot form links or headings of their own.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use dingtalk::{At, Button, Buttons, MENTIONS_LIMIT, Orientation, RobotMessage};
 use yuezhi_domain::{DeliveryKind, Language};
 
-use crate::message::{LinkTo, Mentions, Message, Para, Post, colon, one_line, present};
+use crate::markdown::{self, title};
+use crate::message::{Mentions, Para, Post, colon, one_line, present};
 
-/// What the conversation list shows is shorter still.
-const TITLE_CHARS: usize = 100;
 const BUTTONS: usize = 3;
 
 pub(super) struct Rendered<'a> {
@@ -38,9 +36,9 @@ pub(super) fn render(post: &Post) -> Rendered<'_> {
         DeliveryKind::Reminder if points_at_people => RobotMessage::Text {
             content: plain_text(post, named.as_deref()),
         },
-        DeliveryKind::Digest => markdown(post, named.as_deref()),
+        DeliveryKind::Digest => markdown_of(post, named.as_deref()),
         _ if message.links.is_empty() || message.links.len() > BUTTONS => {
-            markdown(post, named.as_deref())
+            markdown_of(post, named.as_deref())
         }
         _ => RobotMessage::ActionCard {
             title: title(message),
@@ -92,10 +90,6 @@ fn mentioned(mentions: &Mentions, language: Language) -> (At, Option<String>) {
         words.push_str(&rest);
     }
     (at, (!words.is_empty()).then_some(words))
-}
-
-fn title(message: &Message) -> String {
-    one_line(&message.title, TITLE_CHARS)
 }
 
 fn buttons(post: &Post) -> Buttons {
@@ -152,87 +146,13 @@ fn plain_text(post: &Post, named: Option<&str>) -> String {
     text
 }
 
-fn markdown(post: &Post, named: Option<&str>) -> RobotMessage {
+fn markdown_of(post: &Post, named: Option<&str>) -> RobotMessage {
     RobotMessage::Markdown {
         title: title(&post.message),
         text: markdown_text(post, named, true),
     }
 }
 
-/// Blocks are parted by blank lines: a single line break does not break (field reports).
 fn markdown_text(post: &Post, named: Option<&str>, with_links: bool) -> String {
-    let message = &*post.message;
-    let mut text = format!("#### {}", inert(&title(message)));
-    let mut block = |words: &str| {
-        if !words.is_empty() {
-            text.push_str("\n\n");
-            text.push_str(words);
-        }
-    };
-    block(&inert(&one_line(&message.lead, 500)));
-    block(&facts(message));
-    let mut bullets = String::new();
-    for para in &message.body {
-        if let Para::Bullet(words) = para {
-            let _ = write!(
-                bullets,
-                "{}- {}",
-                if bullets.is_empty() { "" } else { "\n" },
-                inert(&one_line(words, 1000))
-            );
-            continue;
-        }
-        block(&std::mem::take(&mut bullets));
-        match para {
-            Para::Quote(words) => block(&format!(
-                "> {}",
-                inert(words.trim()).replace('\n', "  \n> ")
-            )),
-            Para::Text(words) | Para::Bullet(words) => {
-                block(&inert(words.trim()).replace('\n', "  \n"));
-            }
-        }
-    }
-    block(&bullets);
-    let row = |link: LinkTo<'_>| format!("- [{}]({})", inert(&one_line(link.label, 200)), link.url);
-    let rows: Vec<String> = post.links().filter(|_| with_links).map(row).collect();
-    block(&rows.join("\n"));
-    block(&inert(message.footer.as_deref().unwrap_or_default().trim()));
-    block(&inert(named.unwrap_or_default()));
-    text
-}
-
-fn facts(message: &Message) -> String {
-    let rows: Vec<String> = message
-        .facts
-        .iter()
-        .map(|fact| {
-            let label = inert(&one_line(&fact.label, 40));
-            format!(
-                "> **{label}**{}{}",
-                colon(message.language),
-                inert(&one_line(&fact.value, 200))
-            )
-        })
-        .collect();
-    rows.join("  \n")
-}
-
-/// Takes the meaning out of markdown in people's texts by full-width look-alikes: the platform
-/// knows no escapes. Only what could form links, images, headings or quotes is touched.
-fn inert(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for (index, line) in text.split('\n').enumerate() {
-        if index > 0 {
-            clean.push('\n');
-        }
-        let line = line.trim_end_matches('\r');
-        let line = match line.trim_start().chars().next() {
-            Some('#') => Cow::Owned(line.replacen('#', "＃", 1)),
-            Some('>') => Cow::Owned(line.replacen('>', "＞", 1)),
-            _ => Cow::Borrowed(line),
-        };
-        clean.push_str(&line.replace("](", "]（"));
-    }
-    clean
+    markdown::markdown(&post.message, post.links().filter(|_| with_links), named)
 }
