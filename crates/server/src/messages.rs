@@ -11,10 +11,11 @@ mod direct;
 mod reminder;
 
 use jiff::civil::Weekday;
-use yuezhi_channels::{Fact, Link, Message, Recipient};
+use yuezhi_channels::{Fact, Link, Matter, Message, Recipient};
 use yuezhi_domain::{DeliveryKind, NoticeId, Requirement, TimeZoneName, UnixMillis};
 use yuezhi_store::{notices::Notice, people::Person, policies::Policy, versions::Version};
 
+pub use chat::welcome;
 pub use direct::{sign_in_link, standing, test_message};
 pub use reminder::{Round, reminder_to_group, reminder_to_person};
 
@@ -104,6 +105,17 @@ impl About {
             .map(|at| day_and_time(language, &self.zone, at, now))
     }
 
+    /// For channels that can do more than show a message.
+    fn matter(&self, texts: Texts) -> Matter {
+        Matter {
+            notice: self.notice_id.to_string(),
+            wants_confirmation: self.requirement == Requirement::Confirm,
+            confirm_label: texts.get("messages.card_confirm").to_owned(),
+            confirmed_label: texts.get("messages.card_confirmed").to_owned(),
+            due_at: self.due_at,
+        }
+    }
+
     fn link(&self, house: &House, texts: Texts) -> Link {
         let key = match self.requirement {
             Requirement::Confirm => "messages.button_confirm",
@@ -116,12 +128,12 @@ impl About {
     }
 }
 
-/// A version was published. `personal`: goes to one person, so the link will be theirs.
+/// A version was published. `own_link`: goes to one person alone, so the link will be theirs.
 pub fn publish(
     house: &House,
     about: &About,
     language: Language,
-    personal: bool,
+    own_link: bool,
     now: UnixMillis,
 ) -> Message {
     let t = Texts::of(language);
@@ -161,7 +173,8 @@ pub fn publish(
     Message {
         facts,
         links: vec![about.link(house, t)],
-        footer: personal.then(|| personal_footer(house, t)),
+        footer: own_link.then(|| personal_footer(house, t)),
+        matter: Some(about.matter(t)),
         list_id: Some(about.slug.clone()),
         ..Message::new(
             DeliveryKind::Publish,

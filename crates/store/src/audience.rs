@@ -64,15 +64,116 @@ fn push_any(
     Ok(())
 }
 
+/// By which of a person's names a personal lane knows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Address {
+    Mail,
+    /// `userid`, of somebody who has activated DingTalk.
+    DingTalkUser,
+    /// `unionid`, of such a person: to-dos.
+    DingTalkUnion,
+}
+
+impl Address {
+    /// The condition on `people p`. Who is not known to be inactive counts as active.
+    pub(crate) const fn is_there(self) -> &'static str {
+        match self {
+            Self::Mail => "(p.email IS NOT NULL)",
+            Self::DingTalkUser => {
+                "(p.dingtalk_user_id IS NOT NULL AND p.dingtalk_active IS NOT FALSE)"
+            }
+            Self::DingTalkUnion => {
+                "(p.dingtalk_union_id IS NOT NULL AND p.dingtalk_active IS NOT FALSE)"
+            }
+        }
+    }
+
+    /// For somebody for whom [`Self::is_there`] is false: the code of the reason, as an expression.
+    pub(crate) const fn why_not(self) -> &'static str {
+        match self {
+            Self::Mail => "'no_address'",
+            Self::DingTalkUser => {
+                "CASE WHEN p.dingtalk_user_id IS NULL THEN 'no_address' ELSE 'dingtalk_inactive' END"
+            }
+            Self::DingTalkUnion => {
+                "CASE WHEN p.dingtalk_union_id IS NULL THEN 'no_address' ELSE 'dingtalk_inactive' END"
+            }
+        }
+    }
+}
+
+/// Whom of an audience a lane reaches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Those it reaches, by the language that stands in their row.
+    pub by_language: Vec<(Option<String>, i64)>,
+    pub no_address: i64,
+    /// They are in the organisation's DingTalk and have not activated it.
+    pub inactive: i64,
+}
+
+impl Reach {
+    pub fn reached(&self) -> i64 {
+        self.by_language.iter().map(|(_, people)| people).sum()
+    }
+
+    pub const fn unreached(&self) -> i64 {
+        self.no_address + self.inactive
+    }
+}
+
+/// Whom a lane reaches that knows people by `address`. `unless`: leaves out whom that other name reaches.
+pub fn reach(
+    tx: &mut Tx<'_>,
+    resolved: &Resolved,
+    address: Address,
+    unless: Option<Address>,
+) -> Result<Reach, StoreError> {
+    let select = format!(
+        "SELECT language, code, count(*) FROM (SELECT p.language AS language, CASE WHEN {} THEN '' ELSE {} END AS code \
+         FROM people p",
+        address.is_there(),
+        address.why_not()
+    );
+    let mut query = selected(tx, &select, resolved)?;
+    if let Some(other) = unless {
+        query.push(" AND NOT ").push(other.is_there());
+    }
+    query.push(") AS person GROUP BY language, code ORDER BY language, code");
+    let mut reach = Reach::default();
+    tx.each(query.sql(), query.params(), |row| {
+        let (language, code, people): (Option<String>, String, i64) =
+            (row.get(0)?, row.get(1)?, row.get(2)?);
+        match code.as_str() {
+            "" => reach.by_language.push((language, people)),
+            "dingtalk_inactive" => reach.inactive += people,
+            _ => reach.no_address += people,
+        }
+        Ok(())
+    })?;
+    Ok(reach)
+}
+
+/// The first few whom none of these reaches, in the order of their numbers.
+pub fn names_unreached(
+    tx: &mut Tx<'_>,
+    resolved: &Resolved,
+    addresses: &[Address],
+    limit: usize,
+) -> Result<Vec<String>, StoreError> {
+    let mut query = selected(tx, "SELECT p.name FROM people p", resolved)?;
+    for address in addresses {
+        query.push(" AND NOT ").push(address.is_there());
+    }
+    query
+        .push(" ORDER BY p.no LIMIT ")
+        .bind(Value::from_count(limit));
+    tx.read(query.sql(), query.params(), |row| row.get(0))
+}
+
 /// How many people.
 pub fn count(tx: &mut Tx<'_>, resolved: &Resolved) -> Result<i64, StoreError> {
     let query = selected(tx, "SELECT count(*) FROM people p", resolved)?;
-    tx.read_one(query.sql(), query.params(), |row| row.get(0))
-}
-
-pub fn count_without_email(tx: &mut Tx<'_>, resolved: &Resolved) -> Result<i64, StoreError> {
-    let mut query = selected(tx, "SELECT count(*) FROM people p", resolved)?;
-    query.push(" AND p.email IS NULL");
     tx.read_one(query.sql(), query.params(), |row| row.get(0))
 }
 
@@ -89,18 +190,6 @@ pub fn sample(
     tx.read(query.sql(), query.params(), person)
 }
 
-pub fn names_without_email(
-    tx: &mut Tx<'_>,
-    resolved: &Resolved,
-    limit: usize,
-) -> Result<Vec<String>, StoreError> {
-    let mut query = selected(tx, "SELECT p.name FROM people p", resolved)?;
-    query
-        .push(" AND p.email IS NULL ORDER BY p.no LIMIT ")
-        .bind(Value::from_count(limit));
-    tx.read(query.sql(), query.params(), |row| row.get(0))
-}
-
 /// People by the path of their primary department, in the order of the paths; an empty path for those without one.
 pub fn by_department(
     tx: &mut Tx<'_>,
@@ -112,6 +201,32 @@ pub fn by_department(
     query.push(" GROUP BY COALESCE(d.path, '') ORDER BY 1");
     tx.read(query.sql(), query.params(), |row| {
         Ok((row.get(0)?, row.get(1)?))
+    })
+}
+
+/// Somebody of an audience as a chat group knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChatName {
+    pub person_no: i64,
+    pub name: String,
+    /// `None`: not in the organisation's DingTalk, or not activated there.
+    pub dingtalk_user_id: Option<String>,
+}
+
+/// Everybody, in the order of their numbers.
+pub fn chat_names(tx: &mut Tx<'_>, resolved: &Resolved) -> Result<Vec<ChatName>, StoreError> {
+    let select = format!(
+        "SELECT p.no, p.name, CASE WHEN {} THEN p.dingtalk_user_id END FROM people p",
+        Address::DingTalkUser.is_there()
+    );
+    let mut query = selected(tx, &select, resolved)?;
+    query.push(" ORDER BY p.no");
+    tx.read(query.sql(), query.params(), |row| {
+        Ok(ChatName {
+            person_no: row.get(0)?,
+            name: row.get(1)?,
+            dingtalk_user_id: row.get(2)?,
+        })
     })
 }
 

@@ -13,15 +13,15 @@ mod write;
 use yuezhi_domain::{DeliveryKind, DeliveryState, UnixMillis};
 
 pub use claim::{
-    claim, group_of, has_orphans, lanes_with_due, next_due_at, reclaim_expired, reclaim_orphans,
-    release, set_leader,
+    claim, group_of, has_orphans, lanes_with_due, languages_of, next_due_at, reclaim_expired,
+    reclaim_orphans, release, set_leader,
 };
 pub use list::{
     Attempt, DeliveryFilter, DeliveryRow, LaneCount, attempts, counts_by_lane_state, get, list,
 };
 pub use outcome::{
-    Cancelled, Failed, Retried, Sent, cancel_claimed, record_failed, record_retry, record_sent,
-    retry, retry_lane,
+    Cancelled, Failed, Retried, Sent, UNDELIVERABLE, cancel_claimed, record_failed, record_retry,
+    record_sent, retry, retry_lane,
 };
 pub use write::{
     ExpandPersonal, ExpandedPersonal, NewDelivery, cancel_due_for_settled,

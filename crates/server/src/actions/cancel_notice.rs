@@ -4,10 +4,10 @@
 //! stays recorded; only what was still open ends, with the reason.
 
 use yuezhi_domain::{CloseReason, NoticeId, NoticeState, ObligationState};
-use yuezhi_store::{audit, deliveries, notices, obligations};
+use yuezhi_store::{audit, deliveries, followups, notices, obligations};
 
 use super::{ActionError, Actor, Refusal};
-use crate::app::App;
+use crate::{app::App, fan_out::lanes_that_follow_up};
 
 /// What ended with the notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub async fn cancel(
     if reason.is_empty() {
         return Err(Refusal::invalid("reason", "reason_missing").into());
     }
+    let lanes = lanes_that_follow_up(&app.channels());
     let (notice_no, cancelled) = app
         .db
         .write(move |tx| {
@@ -56,6 +57,7 @@ pub async fn cancel(
                 Some(why),
             )?;
             let deliveries_cancelled = deliveries::cancel_pending_for_notice(tx, notice.no)?;
+            followups::withdraw_notice(tx, notice.no, &lanes, now)?;
             let detail = serde_json::json!({ "reason": reason, "pending_closed": pending_closed });
             audit::append(
                 tx,

@@ -9,10 +9,10 @@ use yuezhi_domain::{
     OccurrenceId, OccurrenceOutcome, Schedule, ScheduleId, TimeZoneName, UnixMillis,
     reminder::{DEFAULT_GRACE, collapse},
 };
-use yuezhi_store::{Tx, audit, deliveries, lanes, occurrences, schedules};
+use yuezhi_store::{Tx, audit, deliveries, occurrences, schedules};
 
 use super::{ActionError, Actor, Refusal, send_reminders::CLICK};
-use crate::{app::App, fan_out::group_message, refusals};
+use crate::{app::App, fan_out::{Way, group_message}, refusals};
 
 /// What somebody types.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,7 +297,7 @@ fn send(
         return Ok(false);
     };
     for lane in &schedule.lanes {
-        lanes::ensure(tx, lane, "robot", now)?;
+        Way::of_lane(lane).ensure(tx, now)?;
         deliveries::insert_group(tx, &group_message(lane, 0, occurrence_no, now))?;
     }
     Ok(true)

@@ -1,8 +1,9 @@
 //! A person confirms that they have read and understood a version.
 //!
-//! Called by the employee page's POST (and later by chat buttons and replies). Invariant: one act, one receipt,
+//! Called by the employee page's POST, the button of a card and replies in the chat. Invariant: one act, one receipt,
 //! however often the button is pressed; the receipt is durable before anybody is told; it is bound to the text that
-//! was shown and to the words that were agreed to, by their hashes. Confirming stops what would still remind.
+//! was shown and to the words that were agreed to, by their hashes. Confirming stops what would still remind
+//! and has what can change elsewhere (to-do, card) show it.
 
 use yuezhi_domain::{
     Language, NoticeState, ObligationState, ReceiptId, ReceiptKind, ReceiptSource, UnixMillis,
@@ -14,7 +15,7 @@ use yuezhi_store::{
 };
 
 use super::{ActionError, Refusal, RefusalKind};
-use crate::app::App;
+use crate::{app::App, fan_out::Elsewhere};
 
 /// What the page sends: who, what, and which text and consent were on the screen.
 #[derive(Debug, Clone)]
@@ -50,9 +51,10 @@ pub async fn confirm(app: &App, confirmation: Confirmation) -> Result<Confirmed,
     let now = app.now();
     let id: ReceiptId = app.ids.next(now);
     let notice_no = confirmation.notice_no;
+    let elsewhere = Elsewhere::of(app);
     let confirmed = app
         .db
-        .write(move |tx| confirm_in(tx, &confirmation, id, now))
+        .write(move |tx| confirm_in(tx, &confirmation, &elsewhere, id, now))
         .await?;
     if matches!(confirmed, Confirmed::Now { .. }) {
         app.announce(notice_no);
@@ -66,6 +68,7 @@ const MOST_LOOKS: usize = 3;
 fn confirm_in(
     tx: &mut yuezhi_store::Tx<'_>,
     confirmation: &Confirmation,
+    elsewhere: &Elsewhere,
     id: ReceiptId,
     now: UnixMillis,
 ) -> Result<Confirmed, ActionError> {
@@ -79,7 +82,7 @@ fn confirm_in(
             });
         }
         check(confirmation, &found)?;
-        if acknowledge(tx, confirmation, &found, id, now)? {
+        if acknowledge(tx, confirmation, &found, elsewhere, id, now)? {
             return Ok(Confirmed::Now { at: now });
         }
     }
@@ -113,6 +116,7 @@ fn acknowledge(
     tx: &mut yuezhi_store::Tx<'_>,
     confirmation: &Confirmation,
     found: &Standing,
+    elsewhere: &Elsewhere,
     id: ReceiptId,
     now: UnixMillis,
 ) -> Result<bool, ActionError> {
@@ -132,6 +136,7 @@ fn acknowledge(
     let to = Change::To(ObligationState::Acknowledged, None);
     Ok(obligations::settle(tx, found, to, now, |tx| {
         receipts::insert(tx, &receipt)?;
-        deliveries::cancel_pending_for_person(tx, found.notice_no, found.person_no).map(drop)
+        deliveries::cancel_pending_for_person(tx, found.notice_no, found.person_no)?;
+        elsewhere.tell(tx, found.notice_no, found.person_no, now)
     })?)
 }

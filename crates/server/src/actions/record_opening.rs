@@ -14,7 +14,7 @@ use yuezhi_store::{
 };
 
 use super::ActionError;
-use crate::app::App;
+use crate::{app::App, fan_out::Elsewhere};
 
 /// Looks before the rest is left to another request that keeps changing the same obligation.
 const MOST_LOOKS: usize = 3;
@@ -43,9 +43,10 @@ pub async fn record_opening(app: &App, opening: Opening) -> Result<bool, ActionE
         return Ok(false);
     }
     let id: ReceiptId = app.ids.next(now);
+    let elsewhere = Elsewhere::of(app);
     let first = app
         .db
-        .write(move |tx| record_in(tx, &opening, id, now))
+        .write(move |tx| record_in(tx, &opening, &elsewhere, id, now))
         .await?;
     if first {
         app.announce(notice_no);
@@ -56,6 +57,7 @@ pub async fn record_opening(app: &App, opening: Opening) -> Result<bool, ActionE
 fn record_in(
     tx: &mut yuezhi_store::Tx<'_>,
     opening: &Opening,
+    elsewhere: &Elsewhere,
     id: ReceiptId,
     now: UnixMillis,
 ) -> Result<bool, ActionError> {
@@ -65,7 +67,7 @@ fn record_in(
         let Some(found) = found.filter(|found| found.opened_at.is_none()) else {
             return Ok(false);
         };
-        if open(tx, opening, &found, id, now)? {
+        if open(tx, opening, &found, elsewhere, id, now)? {
             return Ok(true);
         }
     }
@@ -76,6 +78,7 @@ fn open(
     tx: &mut yuezhi_store::Tx<'_>,
     opening: &Opening,
     found: &Standing,
+    elsewhere: &Elsewhere,
     id: ReceiptId,
     now: UnixMillis,
 ) -> Result<bool, ActionError> {
@@ -97,6 +100,7 @@ fn open(
         receipts::insert(tx, &receipt)?;
         if change != Change::Opened {
             deliveries::cancel_pending_for_person(tx, found.notice_no, found.person_no)?;
+            elsewhere.tell(tx, found.notice_no, found.person_no, now)?;
         }
         Ok(())
     })?)

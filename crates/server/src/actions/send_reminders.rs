@@ -5,18 +5,24 @@
 //! that it happens once whatever nodes, crashes and clocks do; who has settled gets nothing. Late within the grace:
 //! once; beyond it: skipped, and shown as such.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use yuezhi_channels::{ChannelKind, Cost, Registry};
 use yuezhi_domain::{
     DeliveryKind, NoticeId, NoticeState, OccurrenceId, OccurrenceOutcome, PlanFacts, ReminderPlan,
     Requirement, Sweep, UnixMillis, reminder::DEFAULT_GRACE,
 };
 use yuezhi_store::{
-    Tx, audit, deliveries, lanes, notices, notices::Notice, obligations, occurrences,
+    Tx, audit, deliveries, notices, notices::Notice, obligations, occurrences,
 };
 
 use super::{ActionError, Actor, Refusal, publish_version::PlannedDelivery};
-use crate::{app::App, fan_out::group_message};
+use crate::{
+    app::App,
+    budget,
+    config::DingTalkConfig,
+    fan_out::{Way, group_message, reminder_ways},
+};
 
 /// Two clicks within this time are one.
 const REST_BETWEEN_CLICKS: Duration = Duration::from_secs(10 * 60);
@@ -45,7 +51,7 @@ pub struct Reminded {
 pub async fn remind(app: &App, request: RemindRequest) -> Result<Reminded, ActionError> {
     let now = app.now();
     let id: OccurrenceId = app.ids.next(now);
-    let personal = personal_lanes(app);
+    let means = Means::of(app);
     let dry_run = request.dry_run;
     let (notice_no, reminded) = app
         .db
@@ -60,7 +66,7 @@ pub async fn remind(app: &App, request: RemindRequest) -> Result<Reminded, Actio
             }
             refuse_if_just_done(tx, &notice, now)?;
             let occurrence = Occurrence { id, step: CLICK, planned_at: now, actor: request.actor.to_string() };
-            let reminded = send(tx, &notice, &occurrence, &personal, &request.person_nos, now)?;
+            let reminded = send(tx, &notice, &occurrence, &means, &request.person_nos, now)?;
             if reminded.outstanding == 0 {
                 return Err(Refusal::conflict("nobody_outstanding").into());
             }
@@ -121,7 +127,7 @@ fn send(
     tx: &mut Tx<'_>,
     notice: &Notice,
     occurrence: &Occurrence<'_>,
-    personal: &[String],
+    means: &Means,
     only: &[i64],
     now: UnixMillis,
 ) -> Result<Reminded, yuezhi_store::StoreError> {
@@ -156,42 +162,37 @@ fn send(
         });
     };
     let mut planned = Vec::new();
-    for lane in &notice.channels {
-        // A lane that is gone from the configuration keeps its kind: its deliveries fail visibly, person by person.
-        let is_personal = personal.contains(lane) || !lane.starts_with("robot:");
-        if is_personal {
-            lanes::ensure(tx, lane, "mail", now)?;
-            let counts = deliveries::expand_personal(
-                tx,
-                &deliveries::ExpandPersonal {
-                    notice_no: notice.no,
-                    occurrence_no,
-                    lane,
-                    kind: DeliveryKind::Reminder,
-                    after_person_no: 0,
-                    up_to_person_no: i64::MAX,
-                    only_pending: true,
-                    only_person_nos: only,
-                    due_at: now,
-                    now,
-                },
-            )?;
-            planned.push(PlannedDelivery {
-                lane: lane.clone(),
-                personal: true,
-                messages: counts.due,
-                undeliverable: counts.undeliverable,
-            });
-        } else if only.is_empty() {
-            lanes::ensure(tx, lane, "robot", now)?;
-            deliveries::insert_group(tx, &group_message(lane, notice.no, occurrence_no, now))?;
-            planned.push(PlannedDelivery {
-                lane: lane.clone(),
-                personal: false,
-                messages: 1,
-                undeliverable: 0,
-            });
-        }
+    for way in means.ways(tx, notice, now)? {
+        let Some(address) = way.address else {
+            if only.is_empty() {
+                way.ensure(tx, now)?;
+                deliveries::insert_group(
+                    tx,
+                    &group_message(&way.lane, notice.no, occurrence_no, now),
+                )?;
+                planned.push(means.for_group(way.lane));
+            }
+            continue;
+        };
+        way.ensure(tx, now)?;
+        let counts = deliveries::expand_personal(
+            tx,
+            &deliveries::ExpandPersonal {
+                notice_no: notice.no,
+                occurrence_no,
+                lane: &way.lane,
+                address,
+                unless: way.unless,
+                kind: DeliveryKind::Reminder,
+                after_person_no: 0,
+                up_to_person_no: i64::MAX,
+                only_pending: true,
+                only_person_nos: only,
+                due_at: now,
+                now,
+            },
+        )?;
+        planned.push(means.for_people(way.lane, counts));
     }
     // Nobody was reminded by what no channel carries.
     if planned.iter().any(|delivery| delivery.messages > 0) {
@@ -240,7 +241,7 @@ pub async fn fire_due(app: &App) -> Result<Option<UnixMillis>, ActionError> {
 /// One notice: sweeps its plan up to now. Whether something was sent.
 async fn fire(app: &App, notice: &Notice, now: UnixMillis) -> Result<bool, ActionError> {
     let sweep = sweep(app, notice, now);
-    let personal = personal_lanes(app);
+    let means = Means::of(app);
     let fire_id: OccurrenceId = app.ids.next(now);
     let skipped: Vec<(OccurrenceId, yuezhi_domain::Planned, OccurrenceOutcome)> = sweep
         .skipped
@@ -285,7 +286,7 @@ async fn fire(app: &App, notice: &Notice, now: UnixMillis) -> Result<bool, Actio
                 planned_at: planned.at,
                 actor: Actor::System.to_string(),
             };
-            let reminded = send(tx, &notice, &occurrence, &personal, &[], now)?;
+            let reminded = send(tx, &notice, &occurrence, &means, &[], now)?;
             Ok(!reminded.deliveries.is_empty())
         })
         .await
@@ -333,10 +334,60 @@ fn sweep(app: &App, notice: &Notice, now: UnixMillis) -> Sweep {
     )
 }
 
-fn personal_lanes(app: &App) -> Vec<String> {
-    app.channels()
-        .lanes()
-        .filter(|c| c.limits().personal)
-        .map(|c| c.lane().to_owned())
-        .collect()
+/// What a reminder can go over on this node, and what it takes there.
+struct Means {
+    channels: Arc<Registry>,
+    config: DingTalkConfig,
+}
+
+impl Means {
+    fn of(app: &App) -> Self {
+        Self {
+            channels: app.channels(),
+            config: app.config.dingtalk.clone(),
+        }
+    }
+
+    fn ways(
+        &self,
+        tx: &mut Tx<'_>,
+        notice: &Notice,
+        now: UnixMillis,
+    ) -> Result<Vec<Way>, yuezhi_store::StoreError> {
+        let budget = budget::read(tx, &self.config, now)?;
+        let is_configured = |kind: ChannelKind| self.channels.get(kind.as_str()).is_some();
+        let level = budget.api.level().max(budget.push.level());
+        Ok(reminder_ways(&notice.channels, is_configured, level))
+    }
+
+    fn for_people(&self, lane: String, counts: deliveries::ExpandedPersonal) -> PlannedDelivery {
+        PlannedDelivery {
+            cost: self.cost(&lane, counts.due),
+            lane,
+            personal: true,
+            messages: counts.due,
+            undeliverable: counts.undeliverable,
+            inactive: 0,
+        }
+    }
+
+    fn for_group(&self, lane: String) -> PlannedDelivery {
+        PlannedDelivery {
+            cost: self.cost(&lane, 1),
+            lane,
+            personal: false,
+            messages: 1,
+            undeliverable: 0,
+            inactive: 0,
+        }
+    }
+
+    /// At most; people who read other languages may take a call more.
+    fn cost(&self, lane: &str, people: i64) -> Cost {
+        let people = usize::try_from(people).unwrap_or(0);
+        match self.channels.get(lane) {
+            Some(channel) if people > 0 => channel.cost(people),
+            _ => Cost::default(),
+        }
+    }
 }

@@ -16,6 +16,7 @@ use super::{caller::Caller, input::Page, problem::ApiError};
 use crate::{
     actions::{ActionError, retry_delivery},
     app::App,
+    fan_out::Way,
 };
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -30,7 +31,8 @@ pub fn routes() -> OpenApiRouter<App> {
 pub struct Channel {
     /// `robot:hr`, `mail`
     pub name: String,
-    /// `robot` or `mail`.
+    /// `robot`, `mail`, `work_notice`, `app_robot`, `card`, `todo`, `ding`, `announcement`, `group` or
+    /// `group_announcement`.
     pub kind: String,
     /// One message a person; otherwise one for the group.
     pub is_personal: bool,
@@ -101,7 +103,7 @@ fn empty(name: &str, kind: &str) -> Channel {
     Channel {
         name: name.to_owned(),
         kind: kind.to_owned(),
-        is_personal: kind == "mail",
+        is_personal: Way::of_lane(kind).address.is_some(),
         is_configured: false,
         state: "open".to_owned(),
         held_until: None,

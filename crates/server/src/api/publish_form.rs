@@ -34,7 +34,8 @@ pub(super) struct VersionForm {
     requirement: Option<String>,
     /// `7d`, `5wd`, `2026-12-31`, `2026-12-31 18:00` or `none`.
     due: Option<String>,
-    /// Channel names with commas, or several times; `none`: nobody is told.
+    /// Channel names with commas, or several times; `dingtalk`: personally in DingTalk; `mail_others`: mail to those
+    /// whom DingTalk does not reach; `none`: nobody is told.
     channels: Option<String>,
     /// A reminder plan such as `before 2d, on due, after 1wd x5`; `none` for no reminders.
     plan: Option<String>,

@@ -40,7 +40,7 @@ pub struct Arguments {
     /// 7d (days), 5wd (workdays), 2026-12-31, "2026-12-31 18:00" or none.
     #[arg(long, value_name = "WHEN")]
     due: Option<String>,
-    /// A channel such as robot:hr or mail; may stand several times. `none`: nobody is told.
+    /// A channel such as dingtalk, robot:hr or mail; may stand several times. `none`: nobody is told.
     #[arg(long = "channel", value_name = "NAME")]
     channels: Vec<String>,
     /// Reminder plan: "before 2d, on due, after 1wd x5", "every workday 09:00" or none.
@@ -346,7 +346,7 @@ fn print_plan(plan: &Plan, texts: Texts) {
             output::enumerate(texts, &plan.undeliverable_people),
         );
     }
-    fact("metered", plan.metered_webhook_calls.to_string());
+    fact("metered", budget_lines(plan, texts).join("\n"));
     fact("reminders", reminder_lines(plan, texts).join("\n"));
     for old in &plan.supersedes {
         let key = if old.carried_forward {
@@ -397,12 +397,55 @@ fn channel_lines(plan: &Plan, texts: Texts) -> Vec<String> {
             "cli.delivery_group"
         };
         let line = texts.with2(key, "channel", &delivery.channel, "n", delivery.messages);
-        match delivery.undeliverable {
-            0 => line,
-            n => format!("{line}{}", texts.with("cli.without_address", "n", n)),
-        }
+        let numbers = [
+            ("cli.delivery_calls", delivery.api_calls),
+            ("cli.delivery_push", delivery.push_messages),
+            (
+                "cli.without_address",
+                delivery.undeliverable.max(0).unsigned_abs(),
+            ),
+            ("cli.without_active", delivery.inactive.max(0).unsigned_abs()),
+        ];
+        numbers
+            .into_iter()
+            .filter(|(_, n)| *n > 0)
+            .fold(line, |line, (key, n)| line + &texts.with(key, "n", n))
     });
     shown.collect()
+}
+
+/// What it takes from the month's quotas: before, after, and what that means.
+fn budget_lines(plan: &Plan, texts: Texts) -> Vec<String> {
+    let Some(budget) = &plan.budget else {
+        return vec![texts.get("cli.fact.metered_none").to_owned()];
+    };
+    [
+        ("cli.budget_api", &budget.api),
+        ("cli.budget_push", &budget.push),
+    ]
+    .into_iter()
+    .filter(|(_, share)| share.takes > 0)
+    .map(|(key, share)| {
+        let level = match share.level_after.as_str() {
+            "fine" => String::new(),
+            level => texts.with(
+                "cli.budget_level",
+                "level",
+                texts.of_value("cli", &format!("level_{level}")),
+            ),
+        };
+        texts.fill(
+            key,
+            &[
+                ("takes", &share.takes),
+                ("quota", &share.quota),
+                ("left", &share.left),
+                ("after", &share.left_after),
+                ("level", &level),
+            ],
+        )
+    })
+    .collect()
 }
 
 fn reminder_lines(plan: &Plan, texts: Texts) -> Vec<String> {

@@ -45,6 +45,9 @@ pub fn requirement(t: Texts, requirement: Requirement) -> String {
 /// `hr` of `robot:hr`; the word for mail.
 pub fn lane(t: Texts, lane: &str) -> String {
     match lane.split_once(':') {
+        Some(("group_announcement", name)) => {
+            t.with("console.lane.group_announcement_of", "name", name)
+        }
         Some((_, name)) => name.to_owned(),
         None => t.of_value("console.lane", lane),
     }

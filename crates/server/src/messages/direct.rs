@@ -132,7 +132,7 @@ fn post(app: &App, message: Message, now: UnixMillis) -> Post {
         personal_url: None,
         recipient: None,
         mentions: Mentions::default(),
-        members: std::sync::Arc::from([]),
+        members: Arc::from([]),
         now,
     }
 }

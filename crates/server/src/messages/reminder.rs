@@ -72,6 +72,7 @@ pub fn reminder_to_group(
         body,
         links: vec![about.link(house, t)],
         footer: Some(round_in_words(t, &about.zone, round)),
+        matter: Some(about.matter(t)),
         ..Message::new(
             DeliveryKind::Reminder,
             language,
@@ -93,12 +94,13 @@ pub fn reminder_to_group(
     )
 }
 
-/// To a person, in that person's language. `thread_key` is still to be set.
+/// To a person, in that person's language. `own_link`: to that person alone; then `thread_key` is still to be set.
 pub fn reminder_to_person(
     house: &House,
     about: &About,
     language: Language,
     round: Round,
+    own_link: bool,
 ) -> Message {
     let t = Texts::of(language);
     let due = about.due(language, round.at);
@@ -122,14 +124,16 @@ pub fn reminder_to_person(
     if !about.owner.is_empty() {
         facts.push(fact(t, "messages.fact_owner", about.owner.clone()));
     }
+    let mut footer = round_in_words(t, &about.zone, round);
+    if own_link {
+        footer.push('\n');
+        footer.push_str(&personal_footer(house, t));
+    }
     Message {
         facts,
         links: vec![about.link(house, t)],
-        footer: Some(format!(
-            "{}\n{}",
-            round_in_words(t, &about.zone, round),
-            personal_footer(house, t)
-        )),
+        footer: Some(footer),
+        matter: Some(about.matter(t)),
         list_id: Some(about.slug.clone()),
         ..Message::new(
             DeliveryKind::Reminder,

@@ -126,6 +126,7 @@ fn a_reminder_to_a_person_says_when_it_is_overdue() {
                 &about(language),
                 language,
                 Round { number: 2, at },
+                true,
             );
             insta::assert_snapshot!(
                 format!("person_reminder_{name}_{language}"),
@@ -178,7 +179,7 @@ fn no_place_of_a_text_stays_unfilled() {
                         publish(&house(), &about, language, true, NOW),
                         digest(&house(), &[&about], language, NOW),
                         reminder_to_group(&house(), &about, round, 3, &[]).0,
-                        reminder_to_person(&house(), &about, language, round),
+                        reminder_to_person(&house(), &about, language, round, true),
                     ];
                     for message in &all {
                         let text = serde_json::to_value(message).unwrap();

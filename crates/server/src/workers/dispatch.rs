@@ -14,6 +14,7 @@ mod key;
 mod lane;
 mod prepare;
 mod record;
+mod sets;
 mod unworkable;
 
 use std::{

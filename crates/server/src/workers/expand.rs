@@ -9,7 +9,7 @@ use yuezhi_domain::{ChangeKind, DeliveryKind, NoticeState, Requirement, UnixMill
 use yuezhi_store::{Tx, deliveries, notices, obligations, receipts, versions};
 
 use super::Next;
-use crate::{actions::ActionError, app::App, fan_out::Expansion};
+use crate::{actions::ActionError, app::App, fan_out::{Expansion, Way, first_ways}};
 
 /// People of a chunk. Twice as many are hardly faster, and confirmations wait twice as long for the writer.
 const CHUNK: i64 = 5_000;
@@ -23,27 +23,20 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
         return Ok(Next::Idle);
     };
     let now = app.now();
-    let lanes: Vec<String> = app
-        .channels()
-        .lanes()
-        .filter(|channel| {
-            channel.limits().personal && notice.channels.iter().any(|lane| lane == channel.lane())
-        })
-        .map(|channel| channel.lane().to_owned())
-        .collect();
+    let ways = first_ways(&notice.channels);
     let notice_no = notice.no;
     app.db
         .write(move |tx| {
             let resolved = notices::resolved_audience(tx, notice.no)?.unwrap_or_default();
             let carries = carries_forward(tx, &notice)?;
             // Where confirmations are carried, nobody is written to before it is known who need not confirm again.
-            let personal_lanes: &[String] = if carries { &[] } else { &lanes };
+            let now_written_to: &[Way] = if carries { &[] } else { &ways };
             let expansion = Expansion {
                 notice_no: notice.no,
                 resolved: &resolved,
                 requirement: notice.requirement,
                 due_at: notice.due_at,
-                personal_lanes,
+                ways: now_written_to,
                 now,
             };
             let expanded = expansion.run(tx, notice.expanded_to, CHUNK)?;
@@ -59,7 +52,7 @@ pub async fn tick(app: &App) -> Result<Next, ActionError> {
                 ));
             }
             if expanded.done && carries {
-                carry_forward(tx, &notice, &lanes, now)?;
+                carry_forward(tx, &notice, &ways, now)?;
             }
             let state = if expanded.done {
                 NoticeState::Open
@@ -91,7 +84,7 @@ fn carries_forward(tx: &mut Tx<'_>, notice: &notices::Notice) -> Result<bool, Ac
 fn carry_forward(
     tx: &mut Tx<'_>,
     notice: &notices::Notice,
-    personal_lanes: &[String],
+    ways: &[Way],
     now: UnixMillis,
 ) -> Result<(), ActionError> {
     let mut before = notices::superseded_by(tx, &notice.id)?;
@@ -104,13 +97,16 @@ fn carry_forward(
         obligations::carry_forward(tx, old.no, notice.no, notice.requirement, now)?;
         receipts::carry_forward(tx, old.no, notice.no, now)?;
     }
-    for lane in personal_lanes {
+    for way in ways {
+        let Some(address) = way.address else { continue };
         deliveries::expand_personal(
             tx,
             &deliveries::ExpandPersonal {
                 notice_no: notice.no,
                 occurrence_no: 0,
-                lane,
+                lane: &way.lane,
+                address,
+                unless: way.unless,
                 kind: DeliveryKind::Publish,
                 after_person_no: 0,
                 up_to_person_no: i64::MAX,

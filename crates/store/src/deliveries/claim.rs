@@ -1,5 +1,7 @@
 //! What the dispatcher takes out of the outbox, under a lease, and puts back.
 
+use std::collections::HashMap;
+
 use yuezhi_domain::{DeliveryState, UnixMillis};
 
 use super::{COLUMNS, Delivery, delivery};
@@ -24,6 +26,8 @@ const ORPHANED: &str = "state = 'sending' AND NOT lane {in_texts ?2} AND NOT EXI
 const LEAD: &str = "UPDATE deliveries SET leader_no = ?2 WHERE no {in_ids ?1}";
 const RELEASE: &str = "UPDATE deliveries SET state = 'due', due_at = ?3, lease_owner = NULL, lease_until = NULL \
      WHERE no {in_ids ?2} AND state = 'sending' AND lease_owner = ?1";
+const LANGUAGES: &str =
+    "SELECT no, language FROM people WHERE no {in_ids ?1} AND language IS NOT NULL";
 const LANES_WITH_DUE: &str = "SELECT l.name FROM lanes l WHERE l.stopped_at IS NULL \
      AND (l.held_until IS NULL OR l.held_until <= ?1) AND EXISTS (SELECT 1 FROM deliveries d \
      WHERE d.lane = l.name AND d.state = 'due' AND d.due_at <= ?1) ORDER BY l.name";
@@ -117,6 +121,17 @@ pub fn set_leader(tx: &mut Tx<'_>, nos: &[i64], leader: i64) -> Result<(), Store
 pub fn group_of(tx: &mut Tx<'_>, leader: i64) -> Result<Vec<Delivery>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM deliveries WHERE leader_no = ?1 ORDER BY no");
     tx.read(&sql, p![leader], delivery)
+}
+
+/// The languages that people asked for; who asked for none is left out.
+pub fn languages_of(
+    tx: &mut Tx<'_>,
+    person_nos: &[i64],
+) -> Result<HashMap<i64, String>, StoreError> {
+    let rows = tx.read(LANGUAGES, p![json(&person_nos)], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Gives claimed deliveries back unsent, without counting an attempt; how many were still `owner`'s.

@@ -22,7 +22,8 @@ const ATTEMPT: &str = "INSERT INTO attempts (delivery_no, number, at, outcome, e
      CAST(?3 AS BIGINT), ?4, ?5, ?6 FROM deliveries \
      WHERE no = ?1 AND state = 'sending' AND lease_owner = ?2";
 const RETRY_LATER: &str = "UPDATE deliveries SET state = 'due', due_at = ?3, attempts = attempts + 1, error_code = ?4, \
-     error_detail = ?5, lease_owner = NULL, lease_until = NULL \
+     error_detail = ?5, lease_owner = NULL, lease_until = NULL, \
+     leader_no = CASE WHEN CAST(?6 AS BIGINT) = 1 THEN NULL ELSE leader_no END \
      WHERE no = ?1 AND state = 'sending' AND lease_owner = ?2";
 const FAIL: &str = "UPDATE deliveries SET state = ?3, attempts = attempts + 1, error_code = ?4, error_detail = ?5, \
      lease_owner = NULL, lease_until = NULL WHERE no = ?1 AND state = 'sending' AND lease_owner = ?2";
@@ -32,6 +33,9 @@ const RETRY: &str = "UPDATE deliveries SET state = 'due', due_at = ?2, leader_no
      WHERE no = ?1 AND state IN ('failed', 'undeliverable')";
 const RETRY_LANE: &str = "UPDATE deliveries SET state = 'due', due_at = ?2, leader_no = NULL, attempts = 0 \
      WHERE state = 'failed' AND lane = ?1";
+
+/// Why somebody cannot be reached on a lane at all, whoever finds it out.
+pub const UNDELIVERABLE: [&str; 2] = ["no_address", "dingtalk_inactive"];
 
 /// The platform took it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Retried {
     pub code: String,
     pub detail: String,
     pub at: UnixMillis,
+    /// It goes without the others that its message carried.
+    pub leaves_set: bool,
 }
 
 /// Given up.
@@ -106,17 +112,24 @@ pub fn record_retry(tx: &mut Tx<'_>, owner: &str, retried: &[Retried]) -> Result
         )?;
         recorded += tx.exec(
             RETRY_LATER,
-            p![one.no, owner, one.due_at, one.code, one.detail],
+            p![
+                one.no,
+                owner,
+                one.due_at,
+                one.code,
+                one.detail,
+                i64::from(one.leaves_set)
+            ],
         )?;
     }
     Ok(recorded)
 }
 
-/// How many were still `owner`'s. The code `no_address` makes a delivery undeliverable instead of failed.
+/// How many were still `owner`'s. The codes of [`UNDELIVERABLE`] make a delivery undeliverable instead of failed.
 pub fn record_failed(tx: &mut Tx<'_>, owner: &str, failed: &[Failed]) -> Result<u64, StoreError> {
     let mut recorded = 0;
     for one in failed {
-        let state = if one.code == "no_address" {
+        let state = if UNDELIVERABLE.contains(&one.code.as_str()) {
             "undeliverable"
         } else {
             "failed"

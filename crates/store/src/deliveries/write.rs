@@ -2,7 +2,7 @@
 
 use yuezhi_domain::{DeliveryKind, UnixMillis};
 
-use crate::{StoreError, ToValue, Tx, Value, domain_values::json, p};
+use crate::{StoreError, ToValue, Tx, Value, audience::Address, domain_values::json, p};
 
 const INSERT: &str = "INSERT INTO deliveries (lane, kind, notice_no, occurrence_no, person_no, state, due_at, attempts, \
      created_at) VALUES (?1, ?2, ?3, ?4, ?5, 'due', ?6, 0, ?7) ON CONFLICT DO NOTHING RETURNING no";
@@ -47,8 +47,11 @@ pub fn insert_group(tx: &mut Tx<'_>, new: &NewDelivery) -> Result<Option<i64>, S
 pub struct ExpandPersonal<'a> {
     pub notice_no: i64,
     pub occurrence_no: i64,
-    /// The lane `mail` needs an address, every other personal lane a DingTalk user.
     pub lane: &'a str,
+    /// By which name the lane knows people.
+    pub address: Address,
+    /// Leave out whom this other name reaches.
+    pub unless: Option<Address>,
     pub kind: DeliveryKind,
     pub after_person_no: i64,
     /// Inclusive.
@@ -65,7 +68,7 @@ pub struct ExpandPersonal<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpandedPersonal {
     pub due: i64,
-    /// For people without an address; they are there to be seen.
+    /// For people without an address or whose DingTalk is not activated; they are there to be seen.
     pub undeliverable: i64,
 }
 
@@ -74,11 +77,6 @@ pub fn expand_personal(
     tx: &mut Tx<'_>,
     wanted: &ExpandPersonal<'_>,
 ) -> Result<ExpandedPersonal, StoreError> {
-    let address = if wanted.lane == "mail" {
-        "p.email"
-    } else {
-        "p.dingtalk_user_id"
-    };
     let only = json(&wanted.only_person_nos);
     let mut params: Vec<Value<'_>> = p![
         wanted.lane,
@@ -99,18 +97,24 @@ pub fn expand_personal(
         params.push(only.to_value());
         narrowed.push_str(" AND o.person_no {in_ids ?9}");
     }
+    if let Some(other) = wanted.unless {
+        narrowed.push_str(" AND NOT ");
+        narrowed.push_str(other.is_there());
+    }
+    let (is_there, why_not) = (wanted.address.is_there(), wanted.address.why_not());
     // The casts tell PostgreSQL what a parameter in a select list is.
-    let sql = |state: &str, code: &str, address_is: &str| {
+    let sql = |state: &str, code: &str, condition: &str| {
         format!(
             "INSERT INTO deliveries (lane, kind, notice_no, occurrence_no, person_no, state, due_at, attempts, error_code, \
              created_at) SELECT ?1, ?2, o.notice_no, CAST(?4 AS BIGINT), o.person_no, '{state}', CAST(?7 AS BIGINT), 0, \
              {code}, CAST(?8 AS BIGINT) FROM obligations o JOIN people p ON p.no = o.person_no \
              WHERE o.notice_no = ?3 AND o.person_no > ?5 AND o.person_no <= ?6 AND p.state = 'active' \
-             AND {address} {address_is}{narrowed} ORDER BY o.person_no ON CONFLICT DO NOTHING"
+             AND {condition}{narrowed} ORDER BY o.person_no ON CONFLICT DO NOTHING"
         )
     };
-    let due = tx.exec(&sql("due", "NULL", "IS NOT NULL"), &params)?;
-    let undeliverable = tx.exec(&sql("undeliverable", "'no_address'", "IS NULL"), &params)?;
+    let due = tx.exec(&sql("due", "NULL", is_there), &params)?;
+    let not_there = format!("NOT {is_there}");
+    let undeliverable = tx.exec(&sql("undeliverable", why_not, &not_there), &params)?;
     Ok(ExpandedPersonal {
         due: due as i64,
         undeliverable: undeliverable as i64,

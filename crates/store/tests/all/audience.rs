@@ -86,10 +86,13 @@ fn the_sql_selects_whom_the_rule_includes() {
                                 by_rule.insert(person.no);
                             }
                         }
-                        let names = audience::names_without_email(tx, &resolved, 1000)?;
+                        let mail = audience::Address::Mail;
+                        let names = audience::names_unreached(tx, &resolved, &[mail], 1000)?;
+                        let reach = audience::reach(tx, &resolved, mail, None)?;
+                        assert_eq!(reach.unreached(), names.len() as i64);
                         assert_eq!(
-                            audience::count_without_email(tx, &resolved)?,
-                            names.len() as i64
+                            reach.reached() + reach.unreached(),
+                            audience::count(tx, &resolved)?
                         );
                         let sum: i64 = audience::by_department(tx, &resolved)?
                             .iter()

@@ -3,10 +3,11 @@
 use yuezhi_domain::{DeliveryKind, DeliveryState, ObligationState, Pace, PaceLog, UnixMillis};
 use yuezhi_store::{
     StoreError, Tx,
+    audience::{self, Address},
     deliveries::{
         self, Cancelled, DeliveryFilter, ExpandPersonal, Failed, NewDelivery, Retried, Sent,
     },
-    lanes, obligations,
+    lanes, obligations, people,
 };
 
 use crate::support::{NOW, company, everyone, for_each_engine, in_each_engine, notice};
@@ -32,6 +33,8 @@ fn personal(notice_no: i64, occurrence_no: i64, only_pending: bool) -> ExpandPer
         notice_no,
         occurrence_no,
         lane: "mail",
+        address: Address::Mail,
+        unless: None,
         kind: DeliveryKind::Publish,
         after_person_no: 0,
         up_to_person_no: i64::MAX,
@@ -94,9 +97,67 @@ fn insertions_can_be_repeated() {
         assert_eq!((some.due, some.undeliverable), (1, 1));
         let chat = ExpandPersonal {
             lane: "work_notice",
+            address: Address::DingTalkUser,
             ..personal(notice_no, 0, false)
         };
         assert_eq!(deliveries::expand_personal(tx, &chat)?.due, 10);
+        Ok(())
+    });
+}
+
+#[test]
+fn who_has_not_activated_dingtalk_is_undeliverable_there_and_gets_the_mail_for_the_others() {
+    in_each_engine(|tx| {
+        let (_, nos) = company(tx, 10)?;
+        lanes::ensure(tx, "work_notice", "work_notice", NOW)?;
+        lanes::ensure(tx, "mail", "mail", NOW)?;
+        let notice_no = notice(tx, "travel", &everyone())?;
+        let inactive = people::by_nos(tx, &nos[1..3])?;
+        for person in &inactive {
+            let user_id = person
+                .dingtalk_user_id
+                .as_deref()
+                .expect("the company is in DingTalk");
+            people::set_dingtalk_active(tx, user_id, false, NOW)?;
+        }
+        let resolved = everyone();
+        let reach = audience::reach(tx, &resolved, Address::DingTalkUser, None)?;
+        assert_eq!(
+            (reach.reached(), reach.no_address, reach.inactive),
+            (8, 0, 2)
+        );
+        assert_eq!(
+            audience::reach(tx, &resolved, Address::DingTalkUnion, None)?.no_address,
+            10
+        );
+        let others = audience::reach(tx, &resolved, Address::Mail, Some(Address::DingTalkUser))?;
+        assert_eq!(others.reached() + others.unreached(), 2);
+        assert_eq!(
+            audience::names_unreached(tx, &resolved, &[Address::DingTalkUser], 9)?.len(),
+            2
+        );
+        let chat = ExpandPersonal {
+            lane: "work_notice",
+            address: Address::DingTalkUser,
+            ..personal(notice_no, 0, false)
+        };
+        let added = deliveries::expand_personal(tx, &chat)?;
+        assert_eq!((added.due, added.undeliverable), (8, 2));
+        let filter = DeliveryFilter {
+            state: Some(DeliveryState::Undeliverable),
+            ..DeliveryFilter::default()
+        };
+        let rows = deliveries::list(tx, &filter, 0, 10)?;
+        assert!(
+            rows.iter()
+                .all(|row| row.delivery.error_code.as_deref() == Some("dingtalk_inactive"))
+        );
+        let rest = ExpandPersonal {
+            unless: Some(Address::DingTalkUser),
+            ..personal(notice_no, 0, false)
+        };
+        let added = deliveries::expand_personal(tx, &rest)?;
+        assert_eq!(added.due + added.undeliverable, 2);
         Ok(())
     });
 }
@@ -187,6 +248,7 @@ fn outcomes_are_recorded_and_people_may_try_again() {
             code: code.clone(),
             detail: detail.clone(),
             at: NOW,
+            leaves_set: false,
         };
         assert_eq!(deliveries::record_retry(tx, "a", &[retried])?, 1);
         let failed = |no: i64, code: &str| Failed {

@@ -3,6 +3,7 @@
 use yuezhi_domain::{DeliveryKind, ObligationState, UnixMillis};
 use yuezhi_store::{
     Db, Scratch, StoreError, Tx,
+    audience::Address,
     deliveries::{self, DeliveryFilter, ExpandPersonal},
     lanes, notices,
     obligations::{self, Change, ObligationFilter},
@@ -120,6 +121,8 @@ fn everyday_queries_step_over_few_rows() {
                     notice_no,
                     occurrence_no: 0,
                     lane: "mail",
+                    address: Address::Mail,
+                    unless: None,
                     kind: DeliveryKind::Publish,
                     after_person_no: 0,
                     up_to_person_no: i64::MAX,

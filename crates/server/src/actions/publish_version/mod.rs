@@ -7,11 +7,12 @@
 //! Weakness: an audience above [`write::INLINE_PEOPLE`] is filled in by the `expand` worker after that commit.
 
 mod due;
+pub mod lanes;
 mod plan;
 mod settle;
 mod write;
 
-pub use plan::{PlannedDelivery, PlannedReminder, PublishPlan, Superseded};
+pub use plan::{PlannedBudget, PlannedDelivery, PlannedReminder, PublishPlan, Superseded};
 
 use bytes::Bytes;
 use yuezhi_domain::{ChangeKind, NoticeId, PolicyId, Requirement, VersionId};
@@ -73,7 +74,7 @@ pub struct PublishRequest {
     pub requirement: Option<Requirement>,
     /// `7d`, `5wd`, `2026-12-31`, `2026-12-31 18:00`, `none`.
     pub due: Option<String>,
-    /// Lanes: `robot:hr`, `mail`. Empty: nobody is told.
+    /// `dingtalk`, `mail_others` or lanes: `robot:hr`, `mail`. Empty: nobody is told.
     pub channels: Option<Vec<String>>,
     /// A reminder plan as [`yuezhi_domain::ReminderPlan`] reads it; `none` for no reminders.
     pub plan: Option<String>,

@@ -2,12 +2,25 @@
 //!
 //! Called by the console's preview, `--dry-run`, the API, and by `publish` itself, which acts on the same numbers.
 
+use yuezhi_channels::{ChannelKind, Cost, Registry};
 use yuezhi_documents::Diff;
 use yuezhi_domain::{ChangeKind, Language, NoticeId, PlanFacts, Requirement, UnixMillis};
-use yuezhi_store::{audience, progress};
+use yuezhi_store::{
+    audience::{self, Address, Reach},
+    progress,
+};
 
-use super::{ActionError, settle::Settled};
-use crate::{actions::Refusal, app::App};
+use super::{
+    ActionError,
+    lanes::{cost_for, level_after},
+    settle::Settled,
+};
+use crate::{
+    actions::Refusal,
+    app::App,
+    budget::{self, Budget, Level, Share},
+    fan_out::{self, Way},
+};
 
 /// What would happen.
 #[derive(Debug, Clone)]
@@ -38,6 +51,8 @@ pub struct PublishPlan {
     pub undeliverable_people: Vec<String>,
     /// Messages that count against the organisation's monthly webhook quota.
     pub metered_webhook_calls: i64,
+    /// What all of it takes from the month's quotas; `None` where nothing of it is metered.
+    pub budget: Option<PlannedBudget>,
     pub reminder_plan: String,
     /// The next ones, should nobody confirm; at most eight.
     pub reminders: Vec<PlannedReminder>,
@@ -58,7 +73,37 @@ pub struct PlannedDelivery {
     /// One message a person; otherwise one for the group.
     pub personal: bool,
     pub messages: i64,
+    /// People whom the lane cannot reach.
     pub undeliverable: i64,
+    /// Those of them who have not activated DingTalk; the others have no address.
+    pub inactive: i64,
+    /// Calls that count against the organisation's monthly quotas.
+    pub cost: Cost,
+}
+
+/// The month's quotas before a publication, and how far it uses them up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedBudget {
+    /// `2026-11`
+    pub month: String,
+    pub api: Share,
+    pub push: Share,
+    pub cost: Cost,
+    pub api_after: Level,
+    pub push_after: Level,
+}
+
+impl PlannedBudget {
+    fn of(budget: Budget, cost: Cost) -> Self {
+        Self {
+            api_after: budget.api.after(cost.api_calls),
+            push_after: budget.push.after(cost.push_messages),
+            month: budget.month,
+            api: budget.api,
+            push: budget.push,
+            cost,
+        }
+    }
 }
 
 /// One reminder to come.
@@ -91,35 +136,18 @@ const REMINDERS_SHOWN: usize = 8;
 const NAMES_SHOWN: usize = 50;
 
 pub(super) async fn plan(app: &App, settled: &Settled) -> Result<PublishPlan, ActionError> {
-    let resolved = settled.resolved.clone();
-    let open: Vec<_> = settled.known.open_notices.clone();
-    let counted = app
-        .db
-        .read(move |tx| {
-            let totals = open
-                .iter()
-                .map(|notice| Ok((notice.clone(), progress::totals(tx, notice.no)?)))
-                .collect::<Result<Vec<_>, yuezhi_store::StoreError>>()?;
-            Ok::<_, ActionError>(Counted {
-                recipients: audience::count(tx, &resolved)?,
-                without_mail: audience::count_without_email(tx, &resolved)?,
-                without_mail_names: audience::names_without_email(tx, &resolved, NAMES_SHOWN)?,
-                by_department: audience::by_department(tx, &resolved)?,
-                sample: audience::sample(tx, &resolved, 6)?
-                    .into_iter()
-                    .map(|person| person.name)
-                    .collect(),
-                totals,
-            })
-        })
-        .await?;
-    let deliveries = deliveries(app, settled, &counted);
-    let mail = deliveries.iter().any(|d| d.personal);
-    let metered = deliveries
+    let ways = fan_out::first_ways(&settled.lanes);
+    let counted = count(app, settled, ways.clone()).await?;
+    let channels = app.channels();
+    let deliveries: Vec<PlannedDelivery> = ways
+        .into_iter()
+        .zip(&counted.reach)
+        .map(|(way, reach)| delivery(&channels, settled, way, reach.as_ref()))
+        .collect();
+    let cost = deliveries
         .iter()
-        .filter(|d| !d.personal)
-        .map(|d| d.messages)
-        .sum();
+        .map(|delivery| delivery.cost)
+        .fold(Cost::default(), std::ops::Add::add);
     Ok(PublishPlan {
         policy_slug: settled.slug.to_string(),
         title: settled.title.clone(),
@@ -138,12 +166,8 @@ pub(super) async fn plan(app: &App, settled: &Settled) -> Result<PublishPlan, Ac
         by_department: counted.by_department,
         sample: counted.sample,
         due_at: settled.due.as_ref().map(|due| due.at),
-        undeliverable_people: if mail {
-            counted.without_mail_names
-        } else {
-            Vec::new()
-        },
-        metered_webhook_calls: metered,
+        undeliverable_people: counted.unreached_names,
+        metered_webhook_calls: i64::try_from(cost.push_messages).unwrap_or(i64::MAX),
         reminder_plan: settled.plan.to_string(),
         reminders: reminders(app, settled),
         supersedes: counted
@@ -153,7 +177,8 @@ pub(super) async fn plan(app: &App, settled: &Settled) -> Result<PublishPlan, Ac
             .collect(),
         diff: settled.diff.clone(),
         unchanged: settled.unchanged().is_some(),
-        warnings: warnings(settled, &deliveries),
+        warnings: warnings(settled, &deliveries, &counted.budget, cost),
+        budget: (cost != Cost::default()).then(|| PlannedBudget::of(counted.budget, cost)),
         clauses: settled.clauses.len(),
         html: settled.html.clone(),
         deliveries,
@@ -162,35 +187,81 @@ pub(super) async fn plan(app: &App, settled: &Settled) -> Result<PublishPlan, Ac
 
 struct Counted {
     recipients: i64,
-    without_mail: i64,
-    without_mail_names: Vec<String>,
+    /// For each way; `None` for a group.
+    reach: Vec<Option<Reach>>,
+    /// Reached personally by no way, though there are such ways.
+    unreached_names: Vec<String>,
     by_department: Vec<(String, i64)>,
     sample: Vec<String>,
     totals: Vec<(yuezhi_store::notices::Notice, progress::Totals)>,
+    budget: Budget,
 }
 
-fn deliveries(app: &App, settled: &Settled, counted: &Counted) -> Vec<PlannedDelivery> {
-    let channels = app.channels();
-    settled
-        .lanes
-        .iter()
-        .map(|lane| {
-            let personal = channels
-                .get(lane)
-                .is_some_and(|channel| channel.limits().personal);
-            let undeliverable = if personal { counted.without_mail } else { 0 };
-            PlannedDelivery {
-                lane: lane.clone(),
-                personal,
-                messages: if personal {
-                    counted.recipients - undeliverable
-                } else {
-                    1
-                },
-                undeliverable,
-            }
+async fn count(app: &App, settled: &Settled, ways: Vec<Way>) -> Result<Counted, ActionError> {
+    let resolved = settled.resolved.clone();
+    let open: Vec<_> = settled.known.open_notices.clone();
+    let (config, now) = (app.config.dingtalk.clone(), settled.now);
+    let count = move |tx: &mut yuezhi_store::Tx<'_>| {
+        let totals = open
+            .iter()
+            .map(|notice| Ok((notice.clone(), progress::totals(tx, notice.no)?)))
+            .collect::<Result<Vec<_>, yuezhi_store::StoreError>>()?;
+        let mut reach = Vec::with_capacity(ways.len());
+        for way in &ways {
+            reach.push(match way.address {
+                Some(address) => Some(audience::reach(tx, &resolved, address, way.unless)?),
+                None => None,
+            });
+        }
+        let addresses: Vec<Address> = ways.iter().filter_map(|way| way.address).collect();
+        let unreached_names = if addresses.is_empty() {
+            Vec::new()
+        } else {
+            audience::names_unreached(tx, &resolved, &addresses, NAMES_SHOWN)?
+        };
+        Ok(Counted {
+            recipients: audience::count(tx, &resolved)?,
+            reach,
+            unreached_names,
+            by_department: audience::by_department(tx, &resolved)?,
+            sample: audience::sample(tx, &resolved, 6)?
+                .into_iter()
+                .map(|person| person.name)
+                .collect(),
+            totals,
+            budget: budget::read(tx, &config, now)?,
         })
-        .collect()
+    };
+    app.db.read(count).await
+}
+
+fn delivery(
+    channels: &Registry,
+    settled: &Settled,
+    way: Way,
+    reach: Option<&Reach>,
+) -> PlannedDelivery {
+    let channel = channels.get(&way.lane);
+    match reach {
+        Some(reach) => PlannedDelivery {
+            cost: channel.map_or_else(Cost::default, |channel| {
+                cost_for(channel.as_ref(), reach, settled.language)
+            }),
+            lane: way.lane,
+            personal: true,
+            messages: reach.reached(),
+            undeliverable: reach.unreached(),
+            inactive: reach.inactive,
+        },
+        None => PlannedDelivery {
+            cost: channel.map_or_else(Cost::default, |channel| channel.cost(1)),
+            lane: way.lane,
+            personal: false,
+            messages: 1,
+            undeliverable: 0,
+            inactive: 0,
+        },
+    }
 }
 
 fn reminders(app: &App, settled: &Settled) -> Vec<PlannedReminder> {
@@ -226,14 +297,52 @@ fn superseded(
     }
 }
 
-fn warnings(settled: &Settled, deliveries: &[PlannedDelivery]) -> Vec<Refusal> {
+fn warnings(
+    settled: &Settled,
+    deliveries: &[PlannedDelivery],
+    budget: &Budget,
+    cost: Cost,
+) -> Vec<Refusal> {
     let mut warnings = settled.warnings.clone();
     if deliveries.is_empty() {
         warnings.push(Refusal::invalid("channels", "nobody_is_told"));
     }
-    let lost: i64 = deliveries.iter().map(|d| d.undeliverable).sum();
-    if lost > 0 {
-        warnings.push(Refusal::invalid("channels", "some_without_address").with("n", lost));
+    let without_mail: i64 = of_mail(deliveries).map(|d| d.undeliverable).sum();
+    if without_mail > 0 {
+        warnings.push(Refusal::invalid("channels", "some_without_address").with("n", without_mail));
+    }
+    let in_dingtalk = |d: &&PlannedDelivery| !is_mail(d);
+    let most = |of: fn(&PlannedDelivery) -> i64| {
+        deliveries
+            .iter()
+            .filter(in_dingtalk)
+            .map(of)
+            .max()
+            .unwrap_or(0)
+    };
+    for (code, n) in [
+        (
+            "some_without_dingtalk",
+            most(|d| d.undeliverable - d.inactive),
+        ),
+        ("some_inactive", most(|d| d.inactive)),
+    ] {
+        if n > 0 {
+            warnings.push(Refusal::invalid("channels", code).with("n", n));
+        }
+    }
+    if cost != Cost::default() {
+        let code = match level_after(budget, cost) {
+            Level::Fine => None,
+            Level::Low => Some("budget_low_after"),
+            Level::Scarce => Some("budget_scarce_after"),
+            Level::Out => Some("budget_out_after"),
+        };
+        warnings.extend(code.map(|code| {
+            Refusal::invalid("channels", code)
+                .with("api", budget.api.left())
+                .with("push", budget.push.left())
+        }));
     }
     for warning in &settled.document.warnings {
         let warning = Refusal::invalid(
@@ -245,4 +354,12 @@ fn warnings(settled: &Settled, deliveries: &[PlannedDelivery]) -> Vec<Refusal> {
         warnings.push(warning);
     }
     warnings
+}
+
+fn is_mail(delivery: &PlannedDelivery) -> bool {
+    ChannelKind::of_lane(&delivery.lane) == Some(ChannelKind::Mail)
+}
+
+fn of_mail(deliveries: &[PlannedDelivery]) -> impl Iterator<Item = &PlannedDelivery> {
+    deliveries.iter().filter(|delivery| is_mail(delivery))
 }

@@ -15,7 +15,7 @@ use yuezhi_store::{
     versions::Version,
 };
 
-use super::{ActionError, PublishRequest, Published, UploadedFile, due};
+use super::{ActionError, PublishRequest, Published, UploadedFile, due, lanes};
 use crate::{
     actions::Refusal,
     app::App,
@@ -133,7 +133,15 @@ pub(super) async fn settle(app: &App, request: &PublishRequest) -> Result<Settle
         settle_audience(app, request, front.audience.as_deref(), previous).await?;
     // What was told to nobody passes on neither its silence nor its plan: silence has to be asked for.
     let told = previous.filter(|notice| !notice.channels.is_empty());
-    let lanes = settle_lanes(app, request, &front.channels, told)?;
+    let words = channel_words(app, request, &front.channels, told);
+    let asked = lanes::Asked {
+        words: &words,
+        requirement,
+        language,
+        resolved: &resolved,
+        now,
+    };
+    let lanes = lanes::settle(app, &asked).await?;
     let due = due::settle(
         app,
         pick(&request.due, &front.due, || None),
@@ -398,50 +406,23 @@ async fn settle_audience(
     Ok((audience, resolved))
 }
 
-fn settle_lanes(
+/// Who says over which channels it goes: the request, the file, the last notice, or nobody.
+fn channel_words(
     app: &App,
     request: &PublishRequest,
     front: &[String],
     previous: Option<&Notice>,
-) -> Result<Vec<String>, Refusal> {
-    let channels = app.channels();
-    let every = || {
-        channels
-            .lanes()
-            .map(|channel| channel.lane().to_owned())
-            .collect::<Vec<_>>()
-    };
-    let asked = match (&request.channels, front, previous) {
-        (Some(lanes), _, _) => lanes.clone(),
-        (None, [], Some(previous)) => previous.channels.clone(),
-        (None, [], None) => every(),
+) -> Vec<String> {
+    match (&request.channels, front, previous) {
+        (Some(words), _, _) => words.clone(),
+        (None, [], Some(previous)) => previous
+            .channels
+            .iter()
+            .map(|lane| lanes::word_of(lane).to_owned())
+            .collect(),
+        (None, [], None) => lanes::first_words(&app.channels()),
         (None, front, _) => front.to_vec(),
-    };
-    let mut lanes = Vec::new();
-    for lane in asked
-        .iter()
-        .map(|lane| lane.trim())
-        .filter(|lane| !lane.is_empty() && *lane != "none")
-    {
-        let lane = known_lane(&channels, lane).ok_or_else(|| {
-            Refusal::invalid("channels", "channel_unknown")
-                .with("lane", lane)
-                .with("known", every().join(", "))
-        })?;
-        if !lanes.contains(&lane) {
-            lanes.push(lane);
-        }
     }
-    Ok(lanes)
-}
-
-/// `hr` is short for `robot:hr`.
-fn known_lane(channels: &yuezhi_channels::Registry, lane: &str) -> Option<String> {
-    let full = format!("robot:{lane}");
-    [lane, full.as_str()]
-        .into_iter()
-        .find(|name| channels.get(name).is_some())
-        .map(ToOwned::to_owned)
 }
 
 fn settle_plan(

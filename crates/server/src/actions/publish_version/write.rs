@@ -8,12 +8,16 @@ use yuezhi_domain::{
     Requirement, UnixMillis, VersionId,
 };
 use yuezhi_store::{
-    StoreError, Tx, audit, contents, deliveries, lanes, notices, obligations, policies, receipts,
-    versions,
+    StoreError, Tx, audit, contents, deliveries, followups, notices, obligations, policies,
+    receipts, versions,
 };
 
 use super::{ActionError, PublishPlan, PublishRequest, PublishedVersion, settle::Settled};
-use crate::{actions::Refusal, app::App, fan_out};
+use crate::{
+    actions::Refusal,
+    app::App,
+    fan_out::{self, Way},
+};
 
 /// Up to so many people get their obligations in the publishing transaction; above, the `expand` worker goes on.
 pub const INLINE_PEOPLE: i64 = 20_000;
@@ -31,12 +35,8 @@ pub(super) async fn write(
         notice_id: app.ids.next(now),
         document_json: serde_json::to_vec(&settled.document).map_err(ActionError::internal)?,
         next_reminder_at: next_reminder(app, &settled),
-        personal: app
-            .channels()
-            .lanes()
-            .filter(|c| c.limits().personal)
-            .map(|c| c.lane().to_owned())
-            .collect(),
+        ways: fan_out::first_ways(&settled.lanes),
+        lanes_that_follow_up: fan_out::lanes_that_follow_up(&app.channels()),
         actor: request.actor.to_string(),
         source: request.source.as_str(),
         source_ref: request.source_ref.clone(),
@@ -66,7 +66,8 @@ struct Work {
     notice_id: NoticeId,
     document_json: Vec<u8>,
     next_reminder_at: Option<UnixMillis>,
-    personal: Vec<String>,
+    ways: Vec<Way>,
+    lanes_that_follow_up: Vec<String>,
     actor: String,
     source: &'static str,
     source_ref: Option<String>,
@@ -227,7 +228,7 @@ impl Work {
             resolved: &self.settled.resolved,
             requirement: self.settled.requirement,
             due_at: self.settled.due.as_ref().map(|due| due.at),
-            personal_lanes: &self.personal_lanes(),
+            ways: &self.ways,
             now: self.settled.now,
         };
         // More than one round only if the directory grew since the plan was made.
@@ -239,15 +240,6 @@ impl Work {
             }
             after_person_no = expanded.last_person_no;
         }
-    }
-
-    fn personal_lanes(&self) -> Vec<String> {
-        self.settled
-            .lanes
-            .iter()
-            .filter(|lane| self.personal.contains(lane))
-            .cloned()
-            .collect()
     }
 
     /// A major change asks everybody anew; after a minor one, who had confirmed need not do it again.
@@ -278,6 +270,7 @@ impl Work {
         )?;
         self.carry_forward(tx, old.no, notice_no)?;
         deliveries::cancel_pending_for_notice(tx, old.no)?;
+        followups::withdraw_notice(tx, old.no, &self.lanes_that_follow_up, now)?;
         Ok(())
     }
 
@@ -295,17 +288,12 @@ impl Work {
     }
 
     fn group_messages(&self, tx: &mut Tx<'_>, notice_no: i64) -> Result<(), ActionError> {
-        for lane in &self.settled.lanes {
-            let kind = if self.personal.contains(lane) {
-                "mail"
-            } else {
-                "robot"
-            };
-            lanes::ensure(tx, lane, kind, self.settled.now)?;
-            if !self.personal.contains(lane) {
+        for way in &self.ways {
+            way.ensure(tx, self.settled.now)?;
+            if way.address.is_none() {
                 deliveries::insert_group(
                     tx,
-                    &fan_out::group_message(lane, notice_no, 0, self.settled.now),
+                    &fan_out::group_message(&way.lane, notice_no, 0, self.settled.now),
                 )?;
             }
         }

@@ -6,7 +6,8 @@ mod publish;
 
 pub(in crate::api) use plan::delivery;
 pub use plan::{
-    PeopleOfDepartment, Plan, PlanWarning, PlannedDelivery, PlannedReminder, Superseded,
+    PeopleOfDepartment, Plan, PlanWarning, PlannedBudget, PlannedDelivery, PlannedReminder,
+    PlannedShare, Superseded,
 };
 pub use publish::Published;
 

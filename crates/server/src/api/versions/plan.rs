@@ -3,7 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{actions::publish_version as action, app::App, texts::Texts};
+use crate::{
+    actions::publish_version as action,
+    app::App,
+    budget::{Level, Share},
+    texts::Texts,
+};
 
 /// What publishing would do. Nothing of it has happened.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -36,8 +41,10 @@ pub struct Plan {
     pub deliveries: Vec<PlannedDelivery>,
     /// Names of people whom no personal channel reaches; at most 50.
     pub undeliverable_people: Vec<String>,
-    /// Messages that count against the organisation's monthly quota.
+    /// Webhook and Stream messages that count against the organisation's monthly quota.
     pub metered_webhook_calls: i64,
+    /// What all of it takes from the month's quotas; absent where nothing of it is metered.
+    pub budget: Option<PlannedBudget>,
     pub reminder_plan: String,
     /// The next ones, should nobody confirm; at most eight.
     pub reminders: Vec<PlannedReminder>,
@@ -65,8 +72,38 @@ pub struct PlannedDelivery {
     /// One message a person; otherwise one for the group.
     pub personal: bool,
     pub messages: i64,
-    /// People without an address on this channel.
+    /// People whom this channel cannot reach.
     pub undeliverable: i64,
+    /// Those of them who have not activated DingTalk; the others have no address here.
+    #[serde(default)]
+    pub inactive: i64,
+    /// Metered calls of the open platform's interfaces.
+    #[serde(default)]
+    pub api_calls: u64,
+    /// Metered webhook and Stream messages.
+    #[serde(default)]
+    pub push_messages: u64,
+}
+
+/// The organisation's two monthly quotas before and after.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PlannedBudget {
+    /// `2026-11`, in Asia/Shanghai.
+    pub month: String,
+    /// Interface calls.
+    pub api: PlannedShare,
+    /// Webhook and Stream messages.
+    pub push: PlannedShare,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PlannedShare {
+    pub quota: u64,
+    pub left: u64,
+    pub takes: u64,
+    pub left_after: u64,
+    /// Afterwards: `fine`, `low` (less than a fifth is left), `scarce` (less than a twentieth) or `out`.
+    pub level_after: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -125,6 +162,7 @@ pub(super) fn shown(app: &App, plan: action::PublishPlan, texts: Texts) -> Plan 
         deliveries: plan.deliveries.into_iter().map(delivery).collect(),
         undeliverable_people: plan.undeliverable_people,
         metered_webhook_calls: plan.metered_webhook_calls,
+        budget: plan.budget.map(budget),
         reminder_plan: plan.reminder_plan,
         reminders: plan
             .reminders
@@ -155,6 +193,24 @@ pub(in crate::api) fn delivery(planned: action::PlannedDelivery) -> PlannedDeliv
         personal: planned.personal,
         messages: planned.messages,
         undeliverable: planned.undeliverable,
+        inactive: planned.inactive,
+        api_calls: planned.cost.api_calls,
+        push_messages: planned.cost.push_messages,
+    }
+}
+
+fn budget(planned: action::PlannedBudget) -> PlannedBudget {
+    let share = |share: Share, takes: u64, after: Level| PlannedShare {
+        quota: share.quota,
+        left: share.left(),
+        takes,
+        left_after: share.left().saturating_sub(takes),
+        level_after: after.as_str().to_owned(),
+    };
+    PlannedBudget {
+        api: share(planned.api, planned.cost.api_calls, planned.api_after),
+        push: share(planned.push, planned.cost.push_messages, planned.push_after),
+        month: planned.month,
     }
 }
 

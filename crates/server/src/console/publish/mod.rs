@@ -31,7 +31,7 @@ use super::{
 use crate::{
     actions::{
         ActionError, Refusal,
-        publish_version::{self, Published},
+        publish_version::{self, Published, lanes},
     },
     pages::{self, status_of},
     refusals,
@@ -196,7 +196,10 @@ async fn show(
     if !asked.is_sent {
         asked.channels = previous
             .as_ref()
-            .map(|(notice, _)| notice.channels.clone())
+            .map(|(notice, _)| {
+                let words = notice.channels.iter().map(|lane| lanes::word_of(lane));
+                words.map(ToOwned::to_owned).collect::<Vec<_>>()
+            })
             .filter(|channels| !channels.is_empty())
             .unwrap_or_else(|| first_lanes(me));
     }
@@ -218,7 +221,7 @@ async fn show(
         f: Frame::load(me, "publish", me.t.get("console.nav.publish")).await?,
         t: me.t,
         policies,
-        lanes: lanes(me, &asked.channels),
+        lanes: lane_choices(me, &asked.channels),
         requirements: choices(
             me.t,
             "console.requirement",
@@ -249,30 +252,29 @@ async fn show(
     Ok(render(me, &page))
 }
 
-/// What a policy that nobody was told of yet begins with: everybody's own mail, and the group if there is only one.
+/// What a policy that nobody was told of yet begins with: everybody personally, and the group if there is only one.
 /// Which of several groups it concerns is for the publisher to say.
 fn first_lanes(me: &SignedIn) -> Vec<String> {
     let channels = me.app.channels();
-    let (personal, groups): (Vec<_>, Vec<_>) = channels
-        .lanes()
-        .partition(|channel| channel.limits().personal);
-    let only_group = groups.first().filter(|_| groups.len() == 1);
-    personal
-        .iter()
-        .chain(only_group)
-        .map(|channel| channel.lane().to_owned())
-        .collect()
+    let mut words = lanes::first_words(&channels);
+    let is_group = |word: &str| channels.get(word).is_some_and(|c| !c.limits().personal);
+    if words.iter().filter(|word| is_group(word)).count() > 1 {
+        words.retain(|word| !is_group(word));
+    }
+    words
 }
 
-fn lanes(me: &SignedIn, chosen: &[String]) -> Vec<LaneChoice> {
-    me.app
-        .channels()
-        .lanes()
-        .map(|channel| LaneChoice {
-            value: channel.lane().to_owned(),
-            name: words::lane(me.t, channel.lane()),
-            kind: words::lane_kind(me.t, channel.lane()),
-            chosen: chosen.iter().any(|lane| lane == channel.lane()),
+/// What can be ticked. The ways into DingTalk that `dingtalk` chooses from are shown only where one was chosen.
+fn lane_choices(me: &SignedIn, chosen: &[String]) -> Vec<LaneChoice> {
+    let is_chosen = |word: &str| chosen.iter().any(|lane| lane == word);
+    lanes::words(&me.app.channels())
+        .into_iter()
+        .filter(|word| is_chosen(word) || word == lanes::DINGTALK || lanes::word_of(word) == word)
+        .map(|word| LaneChoice {
+            name: words::lane(me.t, &word),
+            kind: words::lane_kind(me.t, &word),
+            chosen: is_chosen(&word),
+            value: word,
         })
         .collect()
 }

@@ -4,12 +4,14 @@ use yuezhi_domain::ChangeKind;
 
 use super::short;
 use crate::{
-    actions::publish_version::PublishPlan,
+    actions::publish_version::{PlannedDelivery, PublishPlan},
+    budget::Level,
     console::{
         session::SignedIn,
         ui::{Markup, grouped},
         versions, words,
     },
+    texts::{Language, Texts},
 };
 
 pub(super) struct LaneLine {
@@ -22,6 +24,13 @@ pub(super) struct LaneLine {
 pub(super) struct Falls {
     pub href: String,
     pub text: String,
+}
+
+/// What it takes from a monthly quota.
+pub(super) struct BudgetLine {
+    pub text: String,
+    /// Little is left afterwards.
+    pub is_low: bool,
 }
 
 pub(super) struct Note {
@@ -45,7 +54,7 @@ pub(super) struct Preview {
     pub due_note: String,
     pub lanes: Vec<LaneLine>,
     pub without_address: Vec<String>,
-    pub metered: String,
+    pub budget: Vec<BudgetLine>,
     pub plan: String,
     pub reminders: Vec<(String, Markup)>,
     pub falls: Vec<Falls>,
@@ -80,7 +89,7 @@ impl Preview {
             more_departments: plan.by_department.len().saturating_sub(DEPARTMENTS_SHOWN),
             sample: plan
                 .sample
-                .join(if t.language == crate::texts::Language::En {
+                .join(if t.language == Language::En {
                     ", "
                 } else {
                     "、"
@@ -112,7 +121,7 @@ impl Preview {
             audience: words::audience(t, &plan.audience),
             plan: words::plan(t, &plan.reminder_plan),
             recipients: grouped(plan.recipients),
-            metered: grouped(plan.metered_webhook_calls),
+            budget: budget(me, &plan),
             title: plan.title,
             slug: plan.policy_slug,
             is_new: plan.is_new_policy,
@@ -131,22 +140,86 @@ fn lanes(me: &SignedIn, plan: &PublishPlan) -> Vec<LaneLine> {
         .iter()
         .map(|delivery| LaneLine {
             name: words::lane(me.t, &delivery.lane),
-            detail: if delivery.personal {
-                me.t.with("console.remind.personal", "n", grouped(delivery.messages))
-            } else {
-                me.t.get("console.remind.group").to_owned()
-            },
-            without: if delivery.undeliverable > 0 {
-                me.t.with(
-                    "console.remind.without",
-                    "n",
-                    grouped(delivery.undeliverable),
-                )
-            } else {
-                String::new()
-            },
+            detail: detail(me.t, delivery),
+            without: without(me.t, delivery),
         })
         .collect()
+}
+
+/// `1,000 人 · 10 次调用`
+fn detail(t: Texts, delivery: &PlannedDelivery) -> String {
+    let told = if delivery.personal {
+        t.with("console.publish.lane_people", "n", grouped(delivery.messages))
+    } else {
+        t.get("console.publish.lane_group").to_owned()
+    };
+    let metered = [
+        ("console.publish.lane_calls", delivery.cost.api_calls),
+        ("console.publish.lane_push", delivery.cost.push_messages),
+    ];
+    metered
+        .into_iter()
+        .filter(|(_, n)| *n > 0)
+        .fold(told, |told, (key, n)| {
+            format!("{told} · {}", t.with(key, "n", counted(n)))
+        })
+}
+
+fn without(t: Texts, delivery: &PlannedDelivery) -> String {
+    let mut parts = Vec::new();
+    if delivery.undeliverable > 0 {
+        let n = grouped(delivery.undeliverable);
+        parts.push(t.with("console.remind.without", "n", n));
+    }
+    if delivery.inactive > 0 {
+        let n = grouped(delivery.inactive);
+        parts.push(t.with("console.publish.lane_inactive", "n", n));
+    }
+    parts.join(if t.language == Language::En { "; " } else { "，" })
+}
+
+fn budget(me: &SignedIn, plan: &PublishPlan) -> Vec<BudgetLine> {
+    let Some(budget) = &plan.budget else {
+        return Vec::new();
+    };
+    let edition = format!("edition_{}", me.app.config.dingtalk.edition);
+    let edition = me.t.of_value("console.publish", &edition);
+    let cost = budget.cost;
+    let shares = [
+        (
+            "console.publish.metered_api",
+            budget.api,
+            cost.api_calls,
+            budget.api_after,
+        ),
+        (
+            "console.publish.metered_push",
+            budget.push,
+            cost.push_messages,
+            budget.push_after,
+        ),
+    ];
+    shares
+        .into_iter()
+        .filter(|(_, _, takes, _)| *takes > 0)
+        .map(|(key, share, takes, after)| BudgetLine {
+            text: me.t.fill(
+                key,
+                &[
+                    ("takes", &counted(takes)),
+                    ("edition", &edition),
+                    ("quota", &counted(share.quota)),
+                    ("left", &counted(share.left())),
+                    ("after", &counted(share.left().saturating_sub(takes))),
+                ],
+            ),
+            is_low: after > Level::Fine,
+        })
+        .collect()
+}
+
+fn counted(n: u64) -> String {
+    grouped(i64::try_from(n).unwrap_or(i64::MAX))
 }
 
 fn falls(me: &SignedIn, plan: &PublishPlan) -> Vec<Falls> {

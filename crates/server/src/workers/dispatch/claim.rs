@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
-use yuezhi_domain::{DeliveryKind, DeliveryState, ObligationState, Pace, UnixMillis};
+use yuezhi_domain::{DeliveryKind, DeliveryState, ObligationState, Pace, PaceLog, UnixMillis};
 use yuezhi_store::{
     StoreError, Tx,
     deliveries::{self, Cancelled, Delivery},
@@ -53,20 +53,28 @@ pub(super) struct Claimed {
     pub listed: Vec<i64>,
 }
 
-pub(super) fn claim(tx: &mut Tx<'_>, ask: &Ask) -> Result<Claim, StoreError> {
+/// Takes the lane; what it has sent lately and how many messages (calls) it may send now. `None`: none.
+pub(super) fn take_lane(
+    tx: &mut Tx<'_>,
+    ask: &Ask,
+) -> Result<Option<(PaceLog, usize)>, StoreError> {
     if !lanes::acquire(tx, &ask.lane, &ask.owner, ask.now, ask.lane_until)? {
-        return Ok(Claim::default());
+        return Ok(None);
     }
     let Some(lane) = lanes::get(tx, &ask.lane)?.filter(|lane| lane.is_open(ask.now)) else {
-        return Ok(Claim::default());
+        return Ok(None);
     };
     let mut log = lane.pace_log;
     let free = ask
         .pace
         .map_or(usize::MAX, |pace| log.available(pace, ask.now));
-    if free == 0 {
+    Ok((free > 0).then_some((log, free)))
+}
+
+pub(super) fn claim(tx: &mut Tx<'_>, ask: &Ask) -> Result<Claim, StoreError> {
+    let Some((mut log, free)) = take_lane(tx, ask)? else {
         return Ok(Claim::default());
-    }
+    };
     let claimed = deliveries::claim(tx, &ask.lane, &ask.owner, ask.now, ask.until, ask.limit)?;
     let (moved, full) = (!claimed.is_empty(), claimed.len() == ask.limit);
     let mut notices = HashMap::new();
@@ -103,7 +111,7 @@ pub(super) fn claim(tx: &mut Tx<'_>, ask: &Ask) -> Result<Claim, StoreError> {
 }
 
 /// Cancels what nobody wants any more.
-fn without_unwanted(
+pub(super) fn without_unwanted(
     tx: &mut Tx<'_>,
     ask: &Ask,
     claimed: Vec<Delivery>,
@@ -193,10 +201,20 @@ fn gather(
     Ok(now)
 }
 
-/// Beyond the pace: due as before, in the same order.
+/// Beyond the pace.
 fn give_back(tx: &mut Tx<'_>, ask: &Ask, beyond: &[Parcel]) -> Result<(), StoreError> {
+    let members = beyond.iter().flat_map(|parcel| &parcel.members);
+    release(tx, ask, members)
+}
+
+/// Due as before, in the same order.
+pub(super) fn release<'a>(
+    tx: &mut Tx<'_>,
+    ask: &Ask,
+    claimed: impl Iterator<Item = &'a Delivery>,
+) -> Result<(), StoreError> {
     let mut by_due: BTreeMap<UnixMillis, Vec<i64>> = BTreeMap::new();
-    for delivery in beyond.iter().flat_map(|parcel| &parcel.members) {
+    for delivery in claimed {
         by_due.entry(delivery.due_at).or_default().push(delivery.no);
     }
     for (due_at, nos) in by_due {

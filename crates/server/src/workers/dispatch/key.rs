@@ -26,6 +26,13 @@ pub(super) fn of_digest(instance: &str, lane: &str, leader_no: i64) -> String {
     derived(&[instance, "digest", lane], &[leader_no])
 }
 
+/// One call for many people: the key is that of exactly this set, whatever becomes of the rest of the batch.
+pub(super) fn of_set(instance: &str, lane: &str, delivery_nos: &[i64]) -> String {
+    let mut sorted = delivery_nos.to_vec();
+    sorted.sort_unstable();
+    derived(&[instance, "set", lane], &sorted)
+}
+
 /// A UUID of version 8 (RFC 9562): 122 bits of SHA-256.
 fn derived(words: &[&str], numbers: &[i64]) -> String {
     let mut hash = Sha256::new();
@@ -47,6 +54,14 @@ fn derived(words: &[&str], numbers: &[i64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_has_a_key_of_its_own_whatever_the_order() {
+        let key = |nos: &[i64]| of_set("i", "todo", nos);
+        assert_eq!(key(&[1, 2, 3]), key(&[3, 1, 2]));
+        assert_ne!(key(&[1, 2, 3]), key(&[1, 2]));
+        assert_ne!(key(&[1]), of_digest("i", "todo", 1));
+    }
 
     #[test]
     fn a_key_is_the_same_for_every_attempt_and_another_for_every_target() {

@@ -6,6 +6,8 @@
 //! misconfigured, node stopping) what was claimed and not begun goes back unsent. Weakness: if outcomes cannot be
 //! written, their deliveries are sent again, under the same keys, when the lease has run out.
 
+mod bulk;
+
 use std::{
     convert::Infallible,
     sync::{
@@ -24,7 +26,7 @@ use yuezhi_store::lanes;
 use super::{
     claim::{Ask, Claim, claim},
     prepare::{Desk, Letter},
-    record::{Batch, Done, End},
+    record::{Batch, Done, End, Watch},
 };
 use crate::{actions::ActionError, app::App};
 
@@ -50,6 +52,12 @@ pub(super) async fn work(app: &App, channel: &Arc<dyn Channel>) -> Result<bool, 
         closed: AtomicBool::new(false),
     };
     let working = async {
+        if channel.limits().people_per_call > 1 {
+            let (done_in, done) = mpsc::channel(4 * BATCH);
+            let (claimed, recorded) =
+                tokio::join!(lane.work_sets(done_in), lane.record_all(done));
+            return (claimed, (), recorded);
+        }
         let (letters_in, letters) = mpsc::channel(1);
         let (done_in, done) = mpsc::channel(4 * BATCH);
         tokio::join!(
@@ -182,9 +190,9 @@ impl Lane<'_> {
     async fn record_all(&self, mut done: mpsc::Receiver<Done>) -> Result<(), ActionError> {
         let mut ended = Vec::with_capacity(BATCH);
         while done.recv_many(&mut ended, BATCH).await > 0 {
-            let batch = Batch::of(std::mem::take(&mut ended), self.app.now(), &|| {
-                self.app.jitter()
-            });
+            let watch = Watch::of(self.channel.as_ref());
+            let jitter = || self.app.jitter();
+            let batch = Batch::of(std::mem::take(&mut ended), self.app.now(), &jitter, watch);
             batch.log(self.channel.lane());
             let notices = batch.notices.clone();
             if let Err(error) = self.record(batch).await {

@@ -11,7 +11,7 @@ use std::{
 use yuezhi_channels::{Mentions, Message, Post};
 use yuezhi_domain::{DeliveryKind, UnixMillis};
 use yuezhi_store::{
-    StoreError, Tx,
+    StoreError, Tx, chat_groups,
     deliveries::Delivery,
     notices::Notice,
     obligations, occurrences,
@@ -21,6 +21,10 @@ use yuezhi_store::{
     schedules::Schedule,
     versions,
 };
+
+mod set;
+
+pub(super) use set::SetLetter;
 
 use super::{
     claim::{Claim, Claimed},
@@ -62,6 +66,9 @@ pub(super) struct Desk {
     house: House,
     lane: String,
     personal: bool,
+    /// Of the group behind the lane, where they are needed; read once.
+    members: Option<Arc<[String]>>,
+    needs_members: bool,
     abouts: HashMap<i64, Arc<About>>,
     reminders: HashMap<(i64, i64), Arc<GroupReminder>>,
     schedules: HashMap<i64, Option<(Schedule, UnixMillis)>>,
@@ -102,6 +109,11 @@ impl Desk {
             house: House::of(app),
             lane: lane.to_owned(),
             personal,
+            members: None,
+            needs_members: app
+                .channels()
+                .get(lane)
+                .is_some_and(|channel| channel.limits().needs_members),
             abouts: HashMap::new(),
             reminders: HashMap::new(),
             schedules: HashMap::new(),
@@ -111,11 +123,9 @@ impl Desk {
 
     /// Reads what is missing and writes the letters of a claim.
     pub(super) async fn prepare(&mut self, claim: Claim) -> Result<Prepared, ActionError> {
-        if self.abouts.len() > KEPT || self.shared.len() > KEPT || self.reminders.len() > KEPT {
-            self.abouts.clear();
-            self.shared.clear();
-            self.reminders.clear();
-            self.schedules.clear();
+        self.forget_if_much();
+        if self.needs_members && self.members.is_none() {
+            self.members = Some(self.group_members().await?);
         }
         let missing = self.missing(&claim);
         let people = if missing.is_empty() {
@@ -133,6 +143,32 @@ impl Desk {
             }
         }
         Ok(prepared)
+    }
+
+    fn forget_if_much(&mut self) {
+        if self.abouts.len() > KEPT || self.shared.len() > KEPT || self.reminders.len() > KEPT {
+            self.abouts.clear();
+            self.shared.clear();
+            self.reminders.clear();
+            self.schedules.clear();
+        }
+    }
+
+    /// DingTalk user ids; none of a group that is not kept here.
+    async fn group_members(&self) -> Result<Arc<[String]>, ActionError> {
+        let name = self.lane.split_once(':').map_or("", |(_, name)| name);
+        let name = name.to_owned();
+        let members = self
+            .app
+            .db
+            .read(move |tx| {
+                let Some(group) = chat_groups::get(tx, &name)? else {
+                    return Ok::<_, ActionError>(Vec::new());
+                };
+                Ok(chat_groups::members(tx, group.no)?)
+            })
+            .await?;
+        Ok(members.into_iter().map(|member| member.user_id).collect())
     }
 
     fn missing(&self, claim: &Claim) -> Missing {
@@ -208,17 +244,21 @@ impl Desk {
         };
         if let Some(leader) = claimed.parcel.leader_no {
             let message = self.digest(claimed, now)?;
-            return Ok(post(
-                key::of_digest(&self.app.instance, &self.lane, leader),
-                message,
-                now,
-            ));
+            return Ok(Post {
+                members: self.members.clone().unwrap_or_default(),
+                ..post(
+                    key::of_digest(&self.app.instance, &self.lane, leader),
+                    message,
+                    now,
+                )
+            });
         }
         let own_key = self.key_of(delivery, delivery.occurrence_no);
         if delivery.person_no == 0 {
             let (message, mentions) = self.for_group(delivery, now)?;
             return Ok(Post {
                 mentions,
+                members: self.members.clone().unwrap_or_default(),
                 ..post(own_key, message, now)
             });
         }
@@ -346,7 +386,7 @@ impl Desk {
         }
         let reminder = self.reminder(delivery)?;
         let shared = self.shared(delivery, language, |house| {
-            messages::reminder_to_person(house, &about, language, reminder.round)
+            messages::reminder_to_person(house, &about, language, reminder.round, true)
         });
         // Below the first mail of the notice; its key needs no look-up. The one thing that is this person's own.
         let mut own = Message::clone(&shared);
@@ -398,7 +438,7 @@ fn post(key: String, message: Arc<Message>, now: UnixMillis) -> Post {
         personal_url: None,
         recipient: None,
         mentions: Mentions::default(),
-        members: std::sync::Arc::from([]),
+        members: Arc::from([]),
         now,
     }
 }

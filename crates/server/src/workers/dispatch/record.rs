@@ -5,12 +5,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use yuezhi_channels::{Outcome, Why};
+use yuezhi_channels::{Channel, Outcome, Why};
 use yuezhi_domain::{RetryPolicy, UnixMillis};
 use yuezhi_store::{
     StoreError, Tx,
     deliveries::{self, Cancelled, Delivery, Failed, Retried, Sent},
     lanes,
+    platform_messages::{self, NewPlatformMessage},
 };
 
 const SHORTEST_HOLD: Duration = Duration::from_secs(1);
@@ -20,9 +21,13 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 pub(super) struct Member {
     pub no: i64,
     pub notice_no: i64,
+    pub occurrence_no: i64,
+    pub person_no: i64,
     pub due_at: UnixMillis,
     /// Before this one.
     pub attempts: u32,
+    /// Others of its set have ended: tried again, it goes without them.
+    pub leaves_set: bool,
 }
 
 impl Member {
@@ -30,8 +35,11 @@ impl Member {
         Self {
             no: delivery.no,
             notice_no: delivery.notice_no,
+            occurrence_no: delivery.occurrence_no,
+            person_no: delivery.person_no,
             due_at: delivery.due_at,
             attempts: delivery.attempts,
+            leaves_set: false,
         }
     }
 }
@@ -75,10 +83,59 @@ impl End {
     }
 }
 
+/// A channel that can say later what became of a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Watch<'a> {
+    pub lane: &'a str,
+    /// So long after sending it is worth asking.
+    pub checks: &'a [Duration],
+}
+
+impl<'a> Watch<'a> {
+    /// `None`: nothing will ever be asked of this channel.
+    pub(super) fn of(channel: &'a dyn Channel) -> Option<Self> {
+        let limits = channel.limits();
+        let keeps = limits.people_per_call > 1 || !limits.read_checks.is_empty();
+        keeps.then(|| Self {
+            lane: channel.lane(),
+            checks: limits.read_checks,
+        })
+    }
+
+    /// The platform's message that these deliveries were sent with.
+    fn message(self, done: &Done) -> Option<NewPlatformMessage> {
+        let End::Attempted {
+            outcome:
+                Outcome::Sent {
+                    platform_id: Some(platform_id),
+                },
+            at,
+        } = &done.end
+        else {
+            return None;
+        };
+        let first = done.members.first()?;
+        // A digest speaks of several notices: who has read it says nothing of any of them.
+        let is_of_one = done.members.iter().all(|m| m.notice_no == first.notice_no);
+        let people = done.members.iter().map(|member| member.person_no);
+        Some(NewPlatformMessage {
+            lane: self.lane.to_owned(),
+            platform_id: platform_id.clone(),
+            notice_no: if is_of_one { first.notice_no } else { 0 },
+            occurrence_no: first.occurrence_no,
+            people: people.filter(|no| *no != 0).collect(),
+            sent_at: *at,
+            check_at: self.checks.first().map(|after| at.plus(*after)),
+        })
+    }
+}
+
 /// A batch in the form in which it is written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Batch {
     sent: Vec<Sent>,
+    /// Under which names the platform can be asked about them.
+    messages: Vec<NewPlatformMessage>,
     retried: Vec<Retried>,
     failed: Vec<Failed>,
     cancelled: Vec<Cancelled>,
@@ -91,10 +148,18 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// `jitter` draws a number in `0.0..1.0`.
-    pub(super) fn of(done: Vec<Done>, now: UnixMillis, jitter: &dyn Fn() -> f64) -> Self {
+    /// `jitter` draws a number in `0.0..1.0`. `watch`: on such a channel the platform's names are kept.
+    pub(super) fn of(
+        done: Vec<Done>,
+        now: UnixMillis,
+        jitter: &dyn Fn() -> f64,
+        watch: Option<Watch<'_>>,
+    ) -> Self {
         let mut batch = Self::default();
         for one in done {
+            if let Some(watch) = watch {
+                batch.messages.extend(watch.message(&one));
+            }
             batch.add(one, now, jitter);
         }
         batch.notices.sort_unstable();
@@ -191,6 +256,7 @@ impl Batch {
             code: why.code.to_owned(),
             detail: why.detail.clone(),
             at,
+            leaves_set: member.leaves_set,
         }));
     }
 
@@ -217,6 +283,9 @@ impl Batch {
     pub(super) fn write(&self, tx: &mut Tx<'_>, lane: &str, owner: &str) -> Result<(), StoreError> {
         if !self.sent.is_empty() {
             deliveries::record_sent(tx, owner, &self.sent)?;
+        }
+        for message in &self.messages {
+            platform_messages::insert(tx, message)?;
         }
         deliveries::record_retry(tx, owner, &self.retried)?;
         deliveries::record_failed(tx, owner, &self.failed)?;
@@ -266,8 +335,11 @@ mod tests {
         Member {
             no,
             notice_no: 1,
+            occurrence_no: 0,
+            person_no: no,
             due_at: UnixMillis(500),
             attempts,
+            leaves_set: false,
         }
     }
 
@@ -279,6 +351,7 @@ mod tests {
             }],
             AT,
             &|| 0.5,
+            None,
         )
     }
 
@@ -312,7 +385,7 @@ mod tests {
                 at: AT,
             },
         });
-        let held = Batch::of(done.into(), AT, &|| 0.5);
+        let held = Batch::of(done.into(), AT, &|| 0.5, None);
         assert_eq!(held.hold.unwrap().0, UnixMillis(1_600_000));
     }
 
@@ -344,6 +417,29 @@ mod tests {
         assert_eq!(given_up.failed[0].outcome, "exhausted");
         let refused = batch(vec![member(1, 0)], Outcome::Reject { why: why() });
         assert_eq!(refused.failed[0].outcome, "rejected");
+    }
+
+    #[test]
+    fn a_call_for_many_is_kept_under_its_one_name() {
+        let done = Done {
+            members: vec![member(1, 0), member(2, 0)],
+            end: End::Attempted {
+                outcome: Outcome::Sent {
+                    platform_id: Some("task-1".to_owned()),
+                },
+                at: AT,
+            },
+        };
+        let hour = [Duration::from_hours(1)];
+        let watch = Watch {
+            lane: "work_notice",
+            checks: &hour,
+        };
+        let batch = Batch::of(vec![done], AT, &|| 0.5, Some(watch));
+        assert_eq!(batch.messages.len(), 1);
+        assert_eq!(batch.messages[0].people, [1, 2]);
+        assert_eq!(batch.messages[0].check_at, Some(AT.plus(hour[0])));
+        assert_eq!(batch.sent.len(), 2);
     }
 
     #[test]

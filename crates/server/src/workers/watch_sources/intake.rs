@@ -390,11 +390,7 @@ impl<'a> Intake<'a> {
         if !self.source.channels.is_empty() {
             return self.source.channels.clone();
         }
-        self.app
-            .channels()
-            .lanes()
-            .map(|channel| channel.lane().to_owned())
-            .collect()
+        publish_version::lanes::first_words(&self.app.channels())
     }
 
     fn judged(&self, entry: &Entry, hash: String, state: &str, place: Place) -> SourceFile {
