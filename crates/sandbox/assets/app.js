@@ -1,48 +1,94 @@
-// The chat client: the conversation list, who one is, and the wire to the server.
+// The chat client: the rail, the conversation list, who one is, and the wire to the server.
 import { say, language, switchLanguage, setNow, when } from './words.js';
-import { el, face, robotFace, groupFace, call } from './dom.js';
-import { showConversation, hear, heardRead, refreshConversation, showNothing } from './conversation.js';
-import { showLab } from './lab.js';
+import { el, icon, face, robotFace, groupFace, markFace, badge, call } from './dom.js';
+import { showConversation, hear, heardRead, heardCard, refreshConversation, showNothing } from './conversation.js';
+import { showTodos, showAnnouncements, refreshInbox } from './inbox.js';
 import { showMail, heardMail } from './mail.js';
 import { closeDrawer, refreshDrawer } from './settings.js';
+import { choosePersona } from './people.js';
+import { closeBrowser } from './browser.js';
 
 const $ = id => document.getElementById(id);
-export const state = { persona: null, conversations: new Map(), open: null, mailsUnread: 0 };
+export const state = { persona: null, corpId: '', conversations: new Map(), robots: [], open: null, mailsUnread: 0, todosOpen: 0, announcementsUnread: 0 };
 const app = $('app');
+
+const TABS = [
+  ['chats', '#/', 'M5 4.500h14a1.500 1.500 0 0 1 1.500 1.500v9.500A1.500 1.500 0 0 1 19 17h-7l-4.500 3.500V17H5a1.500 1.500 0 0 1-1.500-1.500V6A1.500 1.500 0 0 1 5 4.500zM8 9.200h8M8 12.500h5'],
+  ['todo', '#/todo', 'M5 4.500h14v15.500H5zM8.500 12l2.500 2.500 4.500-5'],
+  ['announcements', '#/announcements', 'M4 10v4h3l7 4.500v-13L7 10zM17.500 9a4 4 0 0 1 0 6'],
+  ['mail', '#/mail', 'M4.500 5.500h15a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1h-15a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1zM4 7l8 6 8-6'],
+];
+const TOOLS = [
+  ['operator', 'M9.500 3.500h5M10.500 3.500v6L5 18.300A1.500 1.500 0 0 0 6.300 20.500h11.400a1.500 1.500 0 0 0 1.300-2.200L13.500 9.500v-6M7.500 15h9', () => { top.open('/sandbox/ui', 'sandbox-ui'); }],
+  ['phoneFrame', 'M8 3h8a1.500 1.500 0 0 1 1.500 1.500v15A1.500 1.500 0 0 1 16 21H8a1.500 1.500 0 0 1-1.500-1.500v-15A1.500 1.500 0 0 1 8 3zM11 18h2', () => { location.href = `/sandbox/phone${location.hash}`; }],
+  ['theme', 'M12 3.500a8.500 8.500 0 1 0 8.500 8.500A6.500 6.500 0 0 1 12 3.500z', () => window.sandboxTheme.toggle()],
+  ['language', 'M12 3.500a8.500 8.500 0 1 0 0 17 8.500 8.500 0 0 0 0-17zM3.500 12h17M12 3.500c5 5 5 12 0 17-5-5-5-12 0-17z', switchLanguage],
+];
 
 export async function load() {
   const home = await call('GET', '/chat/home');
   setNow(home.now_ms);
-  state.persona = home.persona;
-  state.mailsUnread = home.mails_unread;
-  state.conversations = new Map(home.conversations.map(row => [row.id, row]));
+  Object.assign(state, {
+    persona: home.persona, corpId: home.corp_id, robots: home.robots, mailsUnread: home.mails_unread, todosOpen: home.todos_open,
+    announcementsUnread: home.announcements_unread, conversations: new Map(home.conversations.map(row => [row.id, row])),
+  });
+  // A robot one has not talked with yet can be talked with.
+  if (state.open && !state.conversations.has(state.open)) addRobotRow(state.open);
   $('organisation').textContent = home.organisation;
-  $('who').textContent = `${home.persona.name} · ${home.persona.title}`;
+  $('who').textContent = [home.persona.name, home.persona.title].filter(Boolean).join(' · ');
   for (const id of ['me', 'me-phone']) {
     $(id).replaceChildren(face(home.persona));
     $(id).title = say('switchTo');
-    $(id).setAttribute('aria-label', say('switchTo'));
+    $(id).setAttribute('aria-label', `${say('switchTo')}: ${home.persona.name}`);
   }
   drawList();
 }
 
+function addRobotRow(id) {
+  const robot = state.robots.find(one => one.id === id);
+  if (!robot) return false;
+  state.conversations.set(id, { id, kind: 'robot', title: robot.name, members: 1, faces: [], preview: '', last_ms: 0, unread: 0, mentioned: false });
+  return true;
+}
+
+let drawing;
+function drawListSoon() {
+  drawing ??= requestAnimationFrame(() => { drawing = undefined; drawList(); });
+}
+
 function drawList() {
-  const rows = [...state.conversations.values()].sort((a, b) => b.last_ms - a.last_ms);
-  $('conversations').replaceChildren(...rows.map(drawRow));
-  if (rows.length === 0) $('conversations').append(el('li', { class: 'none' }, say('emptyList')));
-  const unread = rows.reduce((sum, row) => sum + row.unread, 0);
+  const words = $('find').value.trim().toLowerCase();
+  const all = [...state.conversations.values()];
+  const rows = all.filter(row => row.last_ms > 0 || row.kind === 'group' || row.id === state.open)
+    .filter(row => !words || row.title.toLowerCase().includes(words) || row.preview.toLowerCase().includes(words))
+    .sort((a, b) => b.last_ms - a.last_ms);
+  const listed = new Set(rows.map(row => row.id));
+  const robots = state.robots.filter(one => !listed.has(one.id) && (!words || one.name.toLowerCase().includes(words)));
+  const items = rows.map(drawRow);
+  if (robots.length) {
+    items.push(el('li', { class: 'group-of' }, say('appRobots')), ...robots.map(one => el('li', {}, el('button', { type: 'button', class: 'row', onclick: () => go(one.id) },
+      robotFace(one.name), el('span', { class: 'what' }, el('span', { class: 'top' }, el('b', {}, one.name), el('i', { class: 'tag' }, say('robot'))), el('span', { class: 'line' }, el('span', {}, say('startChat'))))))));
+  }
+  if (items.length === 0) items.push(el('li', { class: 'none' }, say(words ? 'noMatch' : 'emptyList')));
+  $('conversations').replaceChildren(...items);
+  const unread = all.reduce((sum, row) => sum + row.unread, 0);
   document.title = (unread ? `(${unread}) ` : '') + say('chats');
-  for (const [id, count] of [['tab-chats', unread], ['tab-mail', state.mailsUnread]]) {
-    $(id).querySelector('.badge')?.remove();
-    if (count) $(id).append(el('em', { class: 'badge' }, count > 99 ? '99+' : String(count)));
+  for (const [name, count] of [['chats', unread], ['todo', state.todosOpen], ['announcements', state.announcementsUnread], ['mail', state.mailsUnread]]) {
+    const tab = $(`tab-${name}`);
+    tab.querySelector('.badge')?.remove();
+    if (count) tab.append(badge(count));
   }
 }
 
+export function avatar(row, size) {
+  if (row.kind === 'group') return groupFace(row.faces);
+  return row.kind === 'robot' ? robotFace(row.title, size) : markFace(row.kind, size);
+}
+
 function drawRow(row) {
-  const avatar = row.kind === 'group' ? groupFace(row.faces) : robotFace(row.title);
   const open = state.open === row.id;
-  return el('li', {}, el('button', { type: 'button', class: open ? 'row open' : 'row', onclick: () => go(row.id) },
-    avatar,
+  return el('li', {}, el('button', { type: 'button', class: open ? 'row open' : 'row', ariaCurrent: open ? 'true' : 'false', onclick: () => go(row.id) },
+    avatar(row),
     el('span', { class: 'what' },
       el('span', { class: 'top' },
         el('b', {}, row.title),
@@ -51,7 +97,7 @@ function drawRow(row) {
       el('span', { class: 'line' },
         row.unread > 0 && row.mentioned && el('strong', {}, say('mentioned')),
         el('span', {}, row.preview || say('empty')),
-        row.unread > 0 && el('em', { class: 'badge' }, row.unread > 99 ? '99+' : String(row.unread))))));
+        badge(row.unread)))));
 }
 
 export const go = id => { location.hash = id === null ? '' : `#/c/${encodeURIComponent(id)}`; };
@@ -60,25 +106,32 @@ async function route() {
   const [, place, id] = location.hash.match(/^#\/(\w+)(?:\/(.+))?$/) || [];
   closeDrawer();
   state.open = null;
+  const wanted = decodeURIComponent(id || '');
   let view = 'list';
-  if (place === 'lab') {
-    view = 'lab';
-    await showLab();
+  if (place === 'todo') {
+    view = 'todo';
+    await showTodos();
+  } else if (place === 'announcements') {
+    view = 'announcements';
+    await showAnnouncements();
   } else if (place === 'mail') {
     view = id ? 'letter' : 'mail';
     await showMail(id ? Number(id) : null);
     state.mailsUnread = (await call('GET', '/chat/home')).mails_unread;
-  } else if (place === 'c' && state.conversations.has(decodeURIComponent(id || ''))) {
+  } else if (place === 'c' && (state.conversations.has(wanted) || addRobotRow(wanted))) {
     view = 'chat';
-    state.open = decodeURIComponent(id);
-    await showConversation(state.conversations.get(state.open));
+    state.open = wanted;
+    await showConversation(state.conversations.get(wanted));
   } else {
     showNothing();
   }
   app.dataset.view = view;
-  $('tab-chats').classList.toggle('on', view === 'list' || view === 'chat');
-  $('tab-mail').classList.toggle('on', view === 'mail' || view === 'letter');
-  $('tab-lab').classList.toggle('on', view === 'lab');
+  const tabs = { chats: ['list', 'chat'], todo: ['todo'], announcements: ['announcements'], mail: ['mail', 'letter'] };
+  for (const [name, views] of Object.entries(tabs)) {
+    const on = views.includes(view);
+    $(`tab-${name}`).classList.toggle('on', on);
+    $(`tab-${name}`).setAttribute('aria-current', on ? 'page' : 'false');
+  }
   drawList();
 }
 
@@ -87,72 +140,86 @@ function listen() {
   wire?.close();
   wire = new EventSource('/chat/events');
   let lost = false;
-  wire.addEventListener('hello', () => { if (lost) reload(); lost = false; app.classList.remove('offline'); });
+  const on = (name, heard) => wire.addEventListener(name, event => heard(JSON.parse(event.data)));
+  on('hello', () => { if (lost) reloadSoon(); lost = false; app.classList.remove('offline'); });
   wire.onerror = () => { lost = true; app.classList.add('offline'); };
-  wire.addEventListener('message', event => {
-    const { conversation, message } = JSON.parse(event.data);
+  on('message', ({ conversation, message }) => {
     state.conversations.set(conversation.id, conversation);
     if (conversation.id === state.open) hear(message);
-    drawList();
+    if (conversation.kind === 'ding' && !message.mine) ring(conversation);
+    if (conversation.kind === 'announcement') reloadSoon();
+    drawListSoon();
   });
-  wire.addEventListener('read', event => {
-    const { conversation, mine } = JSON.parse(event.data);
+  on('read', ({ conversation, mine }) => {
     state.conversations.set(conversation.id, conversation);
     if (conversation.id === state.open) heardRead(mine);
-    drawList();
+    drawListSoon();
   });
-  wire.addEventListener('mail', event => {
-    if (JSON.parse(event.data).mine) state.mailsUnread += 1;
+  on('card', ({ messages, tops }) => heardCard(messages, tops));
+  on('mail', ({ mine }) => {
+    if (mine) state.mailsUnread += 1;
     if (app.dataset.view === 'mail' || app.dataset.view === 'letter') heardMail();
-    drawList();
+    drawListSoon();
   });
-  wire.addEventListener('changed', reload);
+  on('changed', reloadSoon);
+}
+
+// Many changes at once are one look at the server.
+let reloading;
+function reloadSoon() {
+  reloading ??= setTimeout(() => { reloading = undefined; reload().catch(() => {}); }, 150);
 }
 
 async function reload() {
   await load();
-  if (state.open) await refreshConversation();
+  if (state.open) await refreshConversation(true);
+  await refreshInbox(app.dataset.view);
   await refreshDrawer();
 }
 
-async function choosePersona() {
-  const dialog = $('people');
-  const results = el('ul', {});
-  const search = el('input', { type: 'search', placeholder: say('search'), ariaLabel: say('search') });
-  const find = async () => {
-    const { people } = await call('GET', `/chat/people?q=${encodeURIComponent(search.value)}`);
-    results.replaceChildren(...people.map(person => el('li', {}, el('button', {
-      type: 'button', class: person.userid === state.persona.userid ? 'person on' : 'person',
-      onclick: async () => {
-        await call('POST', '/chat/persona', { userid: person.userid });
-        dialog.close();
-        await load();
-        listen();
-        await route();
-      },
-    }, face(person), el('span', {}, el('b', {}, person.name), el('small', {}, [person.department, person.title].filter(Boolean).join(' · '))),
-      person.unread > 0 && el('em', { class: 'badge' }, person.unread > 99 ? '99+' : String(person.unread))))));
-    if (people.length === 0) results.append(el('li', { class: 'none' }, say('noPeople')));
+// A DING is shown over everything until it is looked at or put away.
+function ring(conversation) {
+  if (state.open === conversation.id) return;
+  const alarm = $('alarm');
+  const hide = () => { alarm.hidden = true; };
+  alarm.replaceChildren(icon('bolt'), el('span', {}, el('b', {}, say('dinged')), el('small', {}, conversation.preview)),
+    el('button', { type: 'button', class: 'quiet', onclick: () => { hide(); go(conversation.id); } }, say('look')),
+    el('button', { type: 'button', class: 'icon-button', ariaLabel: say('close'), onclick: hide }, icon('close')));
+  alarm.hidden = false;
+}
+
+async function become(userid) {
+  await call('POST', '/chat/persona', { userid });
+  closeBrowser();
+  $('alarm').hidden = true;
+  await load();
+  listen();
+  await route();
+}
+
+function drawRail() {
+  const svg = path => {
+    const drawing = icon('plus');
+    drawing.firstChild.setAttribute('d', path);
+    return drawing;
   };
-  search.addEventListener('input', find);
-  dialog.replaceChildren(el('h2', {}, say('switchTo')), search, results);
-  await find();
-  dialog.showModal();
-  search.focus();
+  const tab = ([name, hash, path]) => el('a', { class: 'tab', id: `tab-${name}`, href: hash }, svg(path), el('span', {}, say(name)));
+  // In the phone's frame, the way out stands beside it.
+  const tools = TOOLS.filter(([name]) => window.top === window || !['phoneFrame', 'operator'].includes(name));
+  const tool = ([name, path, onclick], at) => el('button', { type: 'button', class: at === 0 ? 'tab tool first' : 'tab tool', onclick }, svg(path), el('span', {}, say(name)));
+  $('rail').setAttribute('aria-label', say('chats'));
+  $('rail').replaceChildren(el('button', { id: 'me', class: 'me', type: 'button' }), ...TABS.map(tab), ...tools.map(tool));
+  $('me').onclick = () => choosePersona(become);
+  $('me-phone').onclick = () => choosePersona(become);
 }
 
 function start() {
   document.documentElement.lang = language === 'en' ? 'en' : 'zh-CN';
-  for (const [id, word] of [['tab-chats', 'chats'], ['tab-mail', 'mail'], ['tab-lab', 'lab'], ['language', 'language']]) {
-    $(id).querySelector('span').textContent = say(word);
-  }
   app.dataset.offline = say('offline');
-  $('tab-chats').onclick = () => go(null);
-  $('tab-mail').onclick = () => { location.hash = '#/mail'; };
-  $('tab-lab').onclick = () => { location.hash = '#/lab'; };
-  $('language').onclick = switchLanguage;
-  $('me').onclick = choosePersona;
-  $('me-phone').onclick = choosePersona;
+  drawRail();
+  $('find').placeholder = say('searchChats');
+  $('find').setAttribute('aria-label', say('searchChats'));
+  $('find').addEventListener('input', drawListSoon);
   for (const dialog of document.querySelectorAll('dialog')) {
     dialog.addEventListener('click', event => { if (event.target === dialog) dialog.close(); });
   }
@@ -161,8 +228,11 @@ function start() {
     if (event.target.tagName === 'IMG') event.target.replaceWith(el('span', { class: `${event.target.className} none` }));
   }, true);
   document.addEventListener('visibilitychange', () => { if (!document.hidden && state.open) heardRead(false); });
-  addEventListener('hashchange', route);
-  load().then(() => { listen(); return route(); });
+  addEventListener('hashchange', () => route().catch(() => {}));
+  load().then(() => { listen(); return route(); }).catch(() => {
+    $('pane').replaceChildren(el('div', { class: 'nothing' }, el('b', {}, say('loadFailed')), el('button', { type: 'button', class: 'primary', onclick: () => location.reload() }, say('retry'))));
+    app.dataset.view = 'chat';
+  });
 }
 
 start();

@@ -17,6 +17,9 @@ export function el(tag, fields = {}, ...children) {
 const ICONS = {
   robot: 'M12 3.200v2.600M7.500 5.800h9a3 3 0 0 1 3 3v7a3 3 0 0 1-3 3h-9a3 3 0 0 1-3-3v-7a3 3 0 0 1 3-3zM9.200 11v1.800M14.800 11v1.800M9.500 15.600h5',
   back: 'M15 5l-7 7 7 7', close: 'M6 6l12 12M18 6L6 18', dots: 'M5.500 12h.01M12 12h.01M18.500 12h.01',
+  forward: 'M9 5l7 7-7 7', reload: 'M19 12a7 7 0 1 1-2.200-5.100L19 9M19 4.500V9h-4.500', out: 'M13 5h6v6M19 5l-8.500 8.500M17 14v5H5V7h5', folder: 'M3.500 7.500v11h17v-9.500h-8.500l-2-2.500h-5a1.500 1.500 0 0 0-1.500 1z',
+  bell: 'M6 16.500V11a6 6 0 0 1 12 0v5.500l1.500 1.500h-15zM10 20.500h4', bolt: 'M13 3L5 13.500h6L10 21l9-11h-6.500z', horn: 'M4 10v4h3l7 4.500v-13L7 10zM17.500 9a4 4 0 0 1 0 6', file: 'M6 3.500h8l4 4V20.500H6zM14 3.500v4h4',
+  download: 'M12 4v11M7.500 11l4.500 4.500 4.500-4.500M5 19.500h14', search: 'M10.500 4a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zM15.500 15.500L20 20', pin: 'M9 4h6l-1 6 3 3H7l3-3zM12 13v7',
   copy: 'M9 9h10v10H9zM5 15V5h10', check: 'M5 12.500l4.500 4.500L19 7.500', plus: 'M12 5v14M5 12h14',
 };
 
@@ -56,6 +59,28 @@ export function groupFace(faces) {
   }
   return node;
 }
+
+const MARKS = { notice: ['bell', '#0068db'], ding: ['bolt', '#d92c20'], announcement: ['horn', '#b45a00'] };
+
+// The picture of a conversation that is no group's and no robot's.
+export function markFace(kind, size = '') {
+  const [name, colour] = MARKS[kind];
+  const node = el('span', { class: `face robot ${size}` }, icon(name));
+  node.style.background = colour;
+  return node;
+}
+
+// HTML drawn and escaped by the server. Colours come as data, as the page allows no style attributes.
+export function fill(node, html) {
+  node.innerHTML = html;
+  for (const one of node.querySelectorAll('[data-tint]')) one.style.background = one.dataset.tint;
+  for (const one of node.querySelectorAll('[data-edge]')) one.style.borderTopColor = one.dataset.edge;
+  return node;
+}
+
+export const size = bytes => (bytes < 1024 ? `${bytes} B` : bytes < 1048576 ? `${(bytes / 1024).toFixed(1)} KB` : `${(bytes / 1048576).toFixed(1)} MB`);
+
+export const badge = count => count > 0 && el('em', { class: 'badge' }, count > 99 ? '99+' : String(count));
 
 let fading;
 export function toast(text) {

@@ -1,18 +1,25 @@
-// The drawer of a group: members, robots with their webhooks, and the form an administrator adds and edits robots with.
-import { say } from './words.js';
-import { el, icon, face, robotFace, call, copy, toast } from './dom.js';
+// The drawer of a group: its settings (members, robots with their webhooks), its files, its announcements.
+import { say, when } from './words.js';
+import { el, icon, face, robotFace, size, call, copy, toast } from './dom.js';
 import { state } from './app.js';
 
 const drawer = document.getElementById('drawer');
 const dialog = document.getElementById('robot');
 const MEMBERS_SHOWN = 15;
 let group = null;
+let drawn = null;
+let path = [];
 
-export async function openSettings(id) {
+const open = (id, what) => {
+  if (group === id && drawn === what && !drawer.hidden) { closeDrawer(); return Promise.resolve(); }
   group = id;
+  drawn = what;
   drawer.hidden = false;
-  await refreshDrawer();
-}
+  return refreshDrawer();
+};
+export const openSettings = id => open(id, drawSettings);
+export const openGroupAnnouncements = id => open(id, drawAnnouncements);
+export const openFiles = id => { path = []; return open(id, drawFiles); };
 
 export function closeDrawer() {
   group = null;
@@ -21,16 +28,50 @@ export function closeDrawer() {
 
 export async function refreshDrawer() {
   if (group === null) return;
-  const settings = await call('GET', `/chat/group?id=${encodeURIComponent(group)}`);
+  try {
+    await drawn();
+  } catch {
+    inside('settings', el('p', { class: 'none' }, say('loadFailed'), ' ', el('button', { type: 'button', class: 'quiet', onclick: refreshDrawer }, say('retry'))));
+  }
+}
+
+function inside(title, ...nodes) {
   drawer.replaceChildren(
-    el('header', { class: 'head' }, el('h2', {}, say('settings')),
+    el('header', { class: 'head' }, el('h2', {}, say(title)),
       el('button', { type: 'button', class: 'icon-button', ariaLabel: say('close'), onclick: closeDrawer }, icon('close'))),
-    el('div', { class: 'inside' },
-      el('section', {}, el('h3', {}, say('groupMembers'), el('small', {}, String(settings.members.length))), members(settings.members)),
-      el('section', {}, el('h3', {}, say('robots'), el('small', {}, String(settings.robots.length + settings.app_robots.length))),
-        ...settings.robots.map(robotCard),
-        ...settings.app_robots.map(app => el('div', { class: 'robot-card' }, el('div', { class: 'top' }, robotFace(app.name, 'small'), el('b', {}, app.name), el('i', { class: 'tag' }, say('appRobot'))))),
-        el('button', { type: 'button', class: 'add', onclick: () => robotForm(null) }, icon('plus'), say('addRobot')))));
+    el('div', { class: 'inside' }, ...nodes));
+}
+
+async function drawSettings() {
+  const settings = await call('GET', `/chat/group?id=${encodeURIComponent(group)}`);
+  inside('settings',
+    el('section', {}, el('h3', {}, say('groupMembers'), el('small', {}, String(settings.members.length))), members(settings.members)),
+    el('section', {}, el('h3', {}, say('robots'), el('small', {}, String(settings.robots.length + settings.app_robots.length))),
+      ...settings.robots.map(robotCard),
+      ...settings.app_robots.map(app => el('div', { class: 'robot-card' }, el('div', { class: 'top' }, robotFace(app.name, 'small'), el('b', {}, app.name), el('i', { class: 'tag' }, say('appRobot'))))),
+      el('button', { type: 'button', class: 'add', onclick: () => robotForm(null) }, icon('plus'), say('addRobot'))));
+}
+
+async function drawAnnouncements() {
+  const { announcements } = await call('GET', `/chat/group-announcements?conversation=${encodeURIComponent(group)}`);
+  const rows = announcements.map(one => el('li', { class: 'robot-card' },
+    el('div', { class: 'top' }, el('b', {}, one.by), one.sticky && el('i', { class: 'tag' }, say('pinned'))),
+    el('p', { class: 'said' }, one.content), el('small', {}, `${when(one.at_ms)} · ${say('readersOf')(one.readers, one.receivers)}`)));
+  inside('groupAnnouncements', rows.length ? el('ul', {}, ...rows) : el('p', { class: 'none' }, say('noGroupAnnouncements')));
+}
+
+// The newest version on top; a folder opens in place.
+async function drawFiles() {
+  const folder = path.at(-1);
+  const { files } = await call('GET', `/chat/files?conversation=${encodeURIComponent(group)}${folder ? `&folder=${encodeURIComponent(folder.id)}` : ''}`);
+  const crumbs = [{ name: say('allFiles') }, ...path].map((one, at) => el('button', { type: 'button', class: 'quiet', disabled: at === path.length, onclick: () => { path = path.slice(0, at); refreshDrawer(); } }, one.name));
+  const rows = files.map(file => (file.folder
+    ? el('li', {}, el('button', { type: 'button', class: 'drive-row', onclick: () => { path = [...path, file]; refreshDrawer(); } }, icon('folder'), el('span', {}, el('b', {}, file.name), el('small', {}, `${file.by} · ${when(file.at_ms)}`)), icon('forward')))
+    : el('li', {}, el('a', { class: 'drive-row', href: file.href, target: '_blank', rel: 'noopener' }, icon('file'),
+      el('span', {}, el('b', {}, file.name), el('small', {}, `${size(file.size)} · ${file.by} · ${when(file.at_ms)}`)), icon('download')),
+    file.versions.length > 1 && el('details', {}, el('summary', {}, say('versions')(file.versions.length)),
+      ...file.versions.map(one => el('a', { href: one.href, target: '_blank', rel: 'noopener' }, `${say('version')(one.number)} · ${size(one.size)} · ${one.by} · ${when(one.at_ms)}`))))));
+  inside('files', path.length > 0 && el('nav', { class: 'crumbs' }, ...crumbs), rows.length ? el('ul', { class: 'drive' }, ...rows) : el('p', { class: 'none' }, say('noFiles')));
 }
 
 function members(all) {

@@ -13,6 +13,11 @@ const WORDS = {
     latency: '延迟', status503: '返回 HTTP 503', drop: '断开连接（未处理）', dropAfter: '断开连接（已处理）', half: '只返回一半', html: '返回 HTML 而非 JSON', banned: '出口 IP 被封', throttle: '限流', busy: '系统繁忙', flow_control: '单聊流控', status: '返回 HTTP 错误',
     allPaths: '全部接口', milliseconds: '毫秒', clock: '时钟', clockHint: '拨动沙盒的时钟：签名会过期、令牌会失效、24 小时后不能再查已读', hour: '小时', day: '天', trueTime: '校准', ahead: '快', behind: '慢', onTime: '与本机一致', quota: '本月用量', calls: 'API 调用', webhooks: 'Webhook 消息', limits: '频率限制', pace20: '自定义机器人每分钟 20 条', qps: '每个接口每秒 20 次',
     data: '数据', rawMessages: '查看消息 JSON', wipe: '清空消息', wipeSure: '清空所有会话的消息？', yesterday: '昨天', minutes: '分钟',
+    todo: '待办', announcements: '公告', operator: '沙盒', me: '我', theme: '深浅', phoneFrame: '手机', desktopFrame: '桌面', searchChats: '搜索会话、机器人', appRobots: '机器人', noMatch: '没有匹配的会话', recent: '最近使用', allDepartments: '全部部门', found: n => `共 ${n} 人`, narrower: n => `还有 ${n} 人，请输入更多`, loadFailed: '加载失败', retry: '重试',
+    open: '待处理', doneTodos: '已完成', noTodos: '没有待办', noDone: '没有已完成的待办', due: '截止', overdue: '已逾期', from: '来自', doneOf: (done, all) => `${done}/${all} 人完成`, markDone: '标为完成', markOpen: '标为未完成',
+    noAnnouncements: '没有公告', unreadMark: '未读', readersOf: (n, all) => `${n}/${all} 人已读`, confidential: '保密', pinned: '置顶', groupAnnouncement: '群公告', groupAnnouncements: '群公告', noGroupAnnouncements: '还没有群公告', moreOf: n => `还有 ${n} 条`,
+    files: '群文件', noFiles: '还没有文件', versions: n => `${n} 个版本`, version: n => `版本 ${n}`, download: '下载', allFiles: '全部文件', timedOut: '响应超时', sending: '处理中…', dinged: '收到 DING', look: '查看', notSent: '发送失败，点此重发',
+    openOutside: '在外部打开', reload: '刷新', closePage: '关闭', pageBlank: '页面没有显示？对方可能不允许嵌入，请在外部打开。', sayRobot: '发消息给机器人', sayGroup: '输入消息，@ 可提醒成员或机器人', everyoneAt: '所有人', startChat: '给机器人发第一条消息吧',
     mine: '我的', everyone: '全部', noMails: '没有邮件', pickMail: '选择一封邮件', to: '收件人', attachments: '附件', noSubject: '（无主题）', asText: '纯文本', asHtml: '网页', headers: '邮件头',
   },
   en: {
@@ -28,12 +33,23 @@ const WORDS = {
     latency: 'Latency', status503: 'Answer HTTP 503', drop: 'Hang up (not served)', dropAfter: 'Hang up (served)', half: 'Send half an answer', html: 'Answer HTML, not JSON', banned: 'Address banned', throttle: 'Throttle', busy: 'System busy', flow_control: 'Flow control (1:1)', status: 'Answer an HTTP error',
     allPaths: 'All', milliseconds: 'ms', clock: 'Clock', clockHint: 'Move the clock: signatures and tokens expire, read status ends after 24 hours', hour: 'h', day: 'd', trueTime: 'True time', ahead: 'Ahead', behind: 'Behind', onTime: 'Same as this machine', quota: 'Used this month', calls: 'API calls', webhooks: 'Webhook messages', limits: 'Limits', pace20: 'Custom robot: 20 a minute', qps: 'Each API: 20 a second',
     data: 'Data', rawMessages: 'Messages as JSON', wipe: 'Remove messages', wipeSure: 'Remove the messages of all conversations?', yesterday: 'Yesterday', minutes: 'min',
+    todo: 'To-do', announcements: 'Notices', operator: 'Sandbox', me: 'Me', theme: 'Theme', phoneFrame: 'Phone', desktopFrame: 'Desktop', searchChats: 'Search chats and robots', appRobots: 'Robots', noMatch: 'No such conversation', recent: 'Recent', allDepartments: 'All departments', found: n => `${n} people`, narrower: n => `${n} more, type more`, loadFailed: 'Could not load', retry: 'Try again',
+    open: 'Open', doneTodos: 'Done', noTodos: 'Nothing to do', noDone: 'Nothing done yet', due: 'Due', overdue: 'Overdue', from: 'From', doneOf: (done, all) => `${done} of ${all} done`, markDone: 'Mark as done', markOpen: 'Mark as open',
+    noAnnouncements: 'No announcements', unreadMark: 'Unread', readersOf: (n, all) => `Read by ${n} of ${all}`, confidential: 'Confidential', pinned: 'Pinned', groupAnnouncement: 'Group notice', groupAnnouncements: 'Group announcements', noGroupAnnouncements: 'No group announcements yet', moreOf: n => `${n} more`,
+    files: 'Group files', noFiles: 'No files yet', versions: n => `${n} versions`, version: n => `Version ${n}`, download: 'Download', allFiles: 'All files', timedOut: 'Timed out', sending: 'Working…', dinged: 'DING received', look: 'Open', notSent: 'Not sent, try again',
+    openOutside: 'Open outside', reload: 'Reload', closePage: 'Close', pageBlank: 'Page stays blank? It may refuse to be framed: open it outside.', sayRobot: 'Message the robot', sayGroup: 'Message, @ mentions people and robots', everyoneAt: 'Everyone', startChat: 'Say the first word to the robot',
     mine: 'Mine', everyone: 'All', noMails: 'No mail', pickMail: 'Choose a mail', to: 'To', attachments: 'Attachments', noSubject: '(no subject)', asText: 'Text', asHtml: 'HTML', headers: 'Headers',
   },
 };
 
 export let language = document.cookie.includes('dingtalk_sandbox_language=en') ? 'en' : 'zh';
-export const say = key => WORDS[language][key];
+export const say = key => WORDS[language][key] ?? key;
+
+// Words of a page that is not the chat.
+export function addWords(zh, en) {
+  Object.assign(WORDS.zh, zh);
+  Object.assign(WORDS.en, en);
+}
 
 export function switchLanguage() {
   const next = language === 'en' ? 'zh' : 'en';

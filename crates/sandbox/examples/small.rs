@@ -1,4 +1,6 @@
-//! Serves a small organisation with a few messages: `cargo run -p yuezhi-sandbox --example small [ADDRESS] [DIRECTORY]`.
+//! Serves a small organisation: `cargo run -p yuezhi-sandbox --example small [ADDRESS] [PEOPLE] [DIRECTORY]`.
+//!
+//! With a number of people above six, an invented company of that size.
 
 use std::net::SocketAddr;
 
@@ -11,8 +13,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .next()
         .unwrap_or_else(|| "127.0.0.1:8791".into())
         .parse()?;
-    let organisation = Organisation::small();
-    let mut group = Group::new("cidQm0vK3a7c1d9==", "云杉科技全员群");
+    let people: usize = arguments.next().map_or(Ok(0), |people| people.parse())?;
+    let organisation = if people > 6 {
+        Organisation::of(people)
+    } else {
+        Organisation::small()
+    };
+    let mut group = Group::new("cidQm0vK3a7c1d9==", format!("{}全员群", organisation.name));
     group.members = organisation
         .people
         .iter()

@@ -216,7 +216,7 @@ fn draw_oa(card: &OaCard, status: Option<&StatusBar>) -> String {
     };
     let status = status.map_or_else(String::new, |status| {
         let (colour, value) = (last_six(&status.background), escape(&status.value));
-        format!(r#"<em class="status" style="background:{colour}">{value}</em>"#)
+        format!(r#"<em class="status" data-tint="{colour}">{value}</em>"#)
     });
     let title = format!("<b>{}</b>", escape(&card.title));
     let form = card.form.iter().take(6).map(|(key, value)| {
@@ -247,7 +247,7 @@ fn draw_oa(card: &OaCard, status: Option<&StatusBar>) -> String {
         last_six(&card.head_colour),
         anchor("oa", &card.url, &inside.concat()),
     );
-    format!(r#"<div class="oa-card" style="border-top-color:{colour}">{card}</div>"#)
+    format!(r#"<div class="oa-card" data-edge="{colour}">{card}</div>"#)
 }
 
 /// `#rrggbb` of a colour that comes with its opacity in front.

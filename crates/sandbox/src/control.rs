@@ -11,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
@@ -38,7 +38,9 @@ pub(crate) fn routes() -> Router<Arc<Shared>> {
         .route("/sandbox/faults/{position}", delete(remove_fault))
         .route("/sandbox/clock", get(clock).post(set_clock))
         .route("/sandbox/rules", get(rules).post(set_rules))
-        .route("/sandbox/quota", get(quota))
+        .route("/sandbox/quota", get(quota).post(set_quota))
+        .route("/sandbox/events", post(emit))
+        .route("/sandbox/apps", get(apps))
         .route("/sandbox/calls", get(calls).delete(clear_calls))
         .route("/sandbox/calls/events", get(call_events))
         .route("/sandbox/calls/{id}", get(one_call))
@@ -201,6 +203,78 @@ async fn quota(State(shared): State<Arc<Shared>>) -> Json<Value> {
         "calls_limit": limits.calls_per_month,
         "webhooks_limit": limits.webhooks_per_month,
     }))
+}
+
+/// What is to be counted as used; what is left out stays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Used {
+    calls: Option<u32>,
+    webhooks: Option<u32>,
+}
+
+/// Sets this month's meters. One that is set below its limit has never been used up, so its grace period starts anew.
+async fn set_quota(State(shared): State<Arc<Shared>>, Json(used): Json<Used>) -> Json<Value> {
+    {
+        let mut world = shared.world();
+        let month = month_of(shared.clock.now_ms());
+        let mut meter = world.meter(&month);
+        let (calls_limit, webhooks_limit) = (
+            world.rules.limits.calls_per_month,
+            world.rules.limits.webhooks_per_month,
+        );
+        if let Some(calls) = used.calls {
+            meter.calls = calls;
+            meter.exhausted_ms = meter
+                .exhausted_ms
+                .filter(|_| calls_limit.is_some_and(|limit| calls >= limit));
+        }
+        if let Some(webhooks) = used.webhooks {
+            meter.webhooks = webhooks;
+            meter.webhooks_exhausted_ms = meter
+                .webhooks_exhausted_ms
+                .filter(|_| webhooks_limit.is_some_and(|limit| webhooks >= limit));
+        }
+        world.put_meter(month, meter);
+    }
+    quota(State(shared)).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Emission {
+    /// E.g. `user_add_org`.
+    event_type: String,
+    /// The business object alone.
+    #[serde(default)]
+    data: Value,
+}
+
+/// Pushes an event to every app that subscribes to it, as if it had happened.
+async fn emit(State(shared): State<Arc<Shared>>, Json(event): Json<Emission>) -> Response {
+    if event.event_type.trim().is_empty() || !(event.data.is_object() || event.data.is_null()) {
+        let wanted = r#"an event is {"event_type": "user_add_org", "data": {…}}"#;
+        return (StatusCode::UNPROCESSABLE_ENTITY, wanted).into_response();
+    }
+    let data = if event.data.is_null() {
+        json!({})
+    } else {
+        event.data
+    };
+    crate::push::emit(&shared, &mut shared.world(), event.event_type.trim(), data);
+    StatusCode::ACCEPTED.into_response()
+}
+
+/// The apps without their secrets.
+async fn apps(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let world = shared.world();
+    let apps = world.apps.iter().map(|app| {
+        json!({
+            "name": app.name, "client_id": app.client_id, "robot_code": app.robot_code,
+            "agent_id": app.agent_id, "visible": app.visible,
+        })
+    });
+    Json(json!({ "apps": apps.collect::<Vec<_>>() }))
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,6 +9,8 @@ mod cards;
 mod events;
 mod files;
 mod groups;
+mod inbox;
+mod people;
 mod view;
 
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use rust_embed::RustEmbed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::message::personal_conversation;
 use crate::organisation::Person;
 use crate::push;
 use crate::shared::{Event, Shared};
@@ -39,19 +42,25 @@ const TEXT_AT_MOST: usize = 5_000;
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/", get(|| async { asset("index.html") }))
+        .route("/sandbox/ui", get(|| async { asset("operator.html") }))
+        .route("/sandbox/phone", get(|| async { asset("phone.html") }))
         .route("/favicon.ico", get(|| async { asset("icon.svg") }))
         .route(
             "/chat/assets/{name}",
             get(|Path(name): Path<String>| async move { asset(&name) }),
         )
         .route("/chat/home", get(home))
-        .route("/chat/people", get(people))
+        .route("/chat/people", get(people::people))
         .route("/chat/persona", post(choose_persona))
         .route("/chat/messages", get(messages).post(say))
         .route("/chat/read", post(read))
         .route("/chat/cards/click", post(cards::click))
         .route("/chat/cards/{out_track_id}", get(cards::card))
         .route("/chat/tops", get(cards::tops))
+        .route("/chat/todos", get(inbox::todos))
+        .route("/chat/todos/{id}", post(inbox::tick))
+        .route("/chat/announcements", get(inbox::announcements))
+        .route("/chat/group-announcements", get(inbox::of_group))
         .route("/chat/events", get(events::events))
         .route("/chat/files", get(files::list))
         .route("/sandbox/files/{id}", get(files::content))
@@ -103,8 +112,9 @@ fn asset(name: &str) -> Response {
     let Some(file) = Assets::get(name) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let security = "default-src 'self'; img-src 'self' http: https: data:; style-src 'self' 'unsafe-inline'; \
-                    frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    // Pages that messages link to are shown in a frame; the phone's frame shows this page itself.
+    let security = "default-src 'self'; img-src 'self' http: https: data:; frame-src 'self' http: https:; \
+                    object-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'self'";
     let headers = [
         (header::CONTENT_TYPE, file.metadata.mimetype().to_owned()),
         (header::CACHE_CONTROL, "no-cache".to_owned()),
@@ -153,6 +163,10 @@ async fn home(
         .filter_map(|id| view::conversation(&world, &id, &person.userid))
         .collect();
     conversations.sort_by_key(|conversation| std::cmp::Reverse(conversation.last_ms));
+    let robots = world.apps.iter().map(|app| {
+        let id = personal_conversation(&app.robot_code, &person.userid);
+        json!({ "id": id, "name": app.name, "client_id": app.client_id })
+    });
     let mails = world.mails.iter().filter(|mail| mail.is_to(&person.email));
     let mails_unread = mails
         .filter(|mail| !world.mails_read.contains(&mail.id))
@@ -162,44 +176,13 @@ async fn home(
         "persona": view::person(&world, person),
         "people": world.organisation.people.len(),
         "mails_unread": mails_unread,
+        "todos_open": inbox::open_todos(&world, person),
+        "announcements_unread": inbox::unread_announcements(&world, person),
+        "corp_id": world.organisation.corp_id,
+        "robots": robots.collect::<Vec<_>>(),
         "conversations": conversations,
         "now_ms": shared.clock.now_ms(),
     })))
-}
-
-#[derive(Debug, Deserialize)]
-struct Search {
-    #[serde(default)]
-    q: String,
-}
-
-/// At most 60 people whose name, mobile, title or department has the words, with their unread counts.
-async fn people(State(shared): State<Arc<Shared>>, Query(search): Query<Search>) -> Json<Value> {
-    let world = shared.world();
-    let wanted = search.q.trim().to_lowercase();
-    let found = world.organisation.people.iter().filter(|person| {
-        let place = view::departments(&world, person);
-        [
-            &person.name,
-            &person.mobile,
-            &person.title,
-            &person.userid,
-            &place,
-        ]
-        .iter()
-        .any(|field| field.to_lowercase().contains(&wanted))
-    });
-    let rows = found.take(60).map(|person| {
-        let mut row = view::person(&world, person);
-        let conversations = world.conversations_of(&person.userid);
-        let unread: usize = conversations
-            .iter()
-            .map(|id| view::unread(&world, id, &person.userid).0)
-            .sum();
-        row["unread"] = unread.into();
-        row
-    });
-    Json(json!({ "people": rows.collect::<Vec<_>>() }))
 }
 
 #[derive(Debug, Deserialize)]

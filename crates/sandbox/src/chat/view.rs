@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::bubble;
-use crate::message::{Message, Sender};
+use crate::message::{Content, Message, Sender};
 use crate::organisation::Person;
 use crate::text::colour;
 use crate::world::World;
@@ -13,6 +13,7 @@ use crate::world::World;
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     id: String,
+    /// `group`, `robot`, `notice` (工作通知), `ding`, `announcement`
     kind: &'static str,
     title: String,
     members: usize,
@@ -53,12 +54,15 @@ pub(super) fn conversation(world: &World, id: &str, userid: &str) -> Option<Row>
         };
         last?;
         // Conversations that gather what several apps sent.
-        let name = match robot_code {
-            crate::work_notices::SENDER => format!("工作通知:{}", world.organisation.name),
-            crate::dings::SENDER => "DING".to_owned(),
-            _ => name,
+        let (kind, name) = match robot_code {
+            crate::work_notices::SENDER => {
+                ("notice", format!("工作通知:{}", world.organisation.name))
+            }
+            crate::dings::SENDER => ("ding", "DING".to_owned()),
+            crate::announcements::SENDER => ("announcement", name),
+            _ => ("robot", name),
         };
-        return Some(row("robot", name, 1, Vec::new()));
+        return Some(row(kind, name, 1, Vec::new()));
     }
     let group = world.group(id)?;
     let faces = group
@@ -104,8 +108,11 @@ pub(super) fn message(world: &World, message: &Message, userid: &str) -> Value {
         "mentioned": message.at_all || message.mentions.iter().any(|one| one == userid),
         "html": bubble::draw(world, message, userid),
         "system": message.sender == Sender::System,
-        "plain": matches!(message.content, crate::message::Content::Text { .. }),
+        "plain": matches!(message.content, Content::Text { .. }),
     });
+    if let Some(client_id) = app_of(world, message) {
+        view["app"] = client_id.into();
+    }
     if message.recipient().is_some() && !is_mine {
         view["read_ms"] = world.read_at(message, userid).into();
     } else if is_mine && let Some(group) = world.group(&message.conversation) {
@@ -114,6 +121,26 @@ pub(super) fn message(world: &World, message: &Message, userid: &str) -> Value {
         view["unread_by"] = unread.count().into();
     }
     view
+}
+
+/// The app whose message it is: pages it links to ask for a code in its name.
+fn app_of<'a>(world: &'a World, message: &'a Message) -> Option<&'a str> {
+    if let Content::Card { out_track_id, .. } = &message.content {
+        return world
+            .cards
+            .get(out_track_id)
+            .map(|card| card.client_id.as_str());
+    }
+    let Sender::App { robot_code, .. } = &message.sender else {
+        return None;
+    };
+    if robot_code == crate::work_notices::SENDER {
+        let id = message.process_query_key.as_deref()?.rsplit('/').next()?;
+        let task = world.work_notices.get(id.parse().ok()?)?;
+        return Some(&task.client_id);
+    }
+    let app = world.apps.iter().find(|app| app.robot_code == *robot_code)?;
+    Some(&app.client_id)
 }
 
 pub(super) fn person(world: &World, person: &Person) -> Value {

@@ -42,6 +42,7 @@ use axum::routing::{get, post};
 use serde_json::Value;
 
 pub(crate) use self::media::show as show_media;
+pub(crate) use self::todos::tick as tick_todo;
 use crate::call::{Call, ModernRefusal, legacy, modern, modern_delete, modern_get, modern_put};
 use crate::message::{Button, Content, Layout};
 use crate::rules::{Moderation, Unsuitable};

@@ -413,6 +413,30 @@ fn set_done(todo: &mut Todo, is_done: bool, now_ms: i64) {
     todo.done_ms = is_done.then_some(now_ms);
 }
 
+/// An executor ticks a to-do in the client, or takes the tick back. False if it is not theirs.
+pub(crate) fn tick(
+    shared: &Shared,
+    world: &mut World,
+    id: u64,
+    union_id: &str,
+    is_done: bool,
+) -> bool {
+    let Some(mut todo) = world.todos.get(id).cloned() else {
+        return false;
+    };
+    let own = todo.executors.iter_mut().find(|one| one.id == union_id);
+    let Some(own) = own else { return false };
+    own.is_done = is_done;
+    let now_ms = shared.clock.now_ms();
+    let all_done = todo.executors.iter().all(|one| one.is_done);
+    if all_done != todo.is_done {
+        set_done(&mut todo, all_done, now_ms);
+    }
+    todo.modified_ms = now_ms;
+    keep(shared, world, &todo, "todo_task_update");
+    true
+}
+
 fn keep(shared: &Shared, world: &mut World, todo: &Todo, event: &str) {
     world.record(Entry::Todo(todo.clone()));
     tell(shared, world, todo, event);
