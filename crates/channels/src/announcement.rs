@@ -44,10 +44,14 @@ pub(crate) struct Announcement {
 }
 
 impl Announcement {
-    /// `None` without an operator.
     pub(crate) fn open(app: &Arc<DingTalkApp>) -> Option<Arc<dyn Channel>> {
+        Self::of(app).map(personal::lane)
+    }
+
+    /// `None` without an operator.
+    pub(crate) fn of(app: &Arc<DingTalkApp>) -> Option<Self> {
         let operator = app.settings().operator_user_id.clone()?;
-        Some(personal::lane(Self {
+        Some(Self {
             app: Arc::clone(app),
             operator,
             limits: Limits {
@@ -59,7 +63,7 @@ impl Announcement {
                 ..limits::of(ChannelKind::Announcement, app)
             },
             taken: Mutex::default(),
-        }))
+        })
     }
 
     /// The id of the newest announcement with this title from about now.

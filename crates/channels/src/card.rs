@@ -91,14 +91,11 @@ impl Card {
 
     fn new_card(&self, load: &Load<'_>) -> NewCard {
         let message = load.message;
-        let route = self.app.settings().card_callback_route.clone();
-        let data = private_at_first(message);
+        let own = private_at_first(message);
         NewCard {
             template_id: self.template_id.clone(),
             out_track_id: out_track_id(load),
-            callback: route.map_or(CardCallback::Stream, |route_key| CardCallback::Http {
-                route_key,
-            }),
+            callback: callback(&self.app),
             robot_code: self.app.robot_code().to_owned(),
             spaces: load
                 .people
@@ -109,7 +106,7 @@ impl Card {
             private_data: load
                 .people
                 .iter()
-                .map(|&person| (person.to_owned(), data.clone()))
+                .map(|&person| (person.to_owned(), own.clone()))
                 .collect(),
             last_message: title(message),
             alert: Some(title(message)),
@@ -243,14 +240,19 @@ impl Way for Card {
     }
 }
 
+/// How the card's buttons reach the server.
+pub(crate) fn callback(app: &DingTalkApp) -> CardCallback {
+    let route = app.settings().card_callback_route.clone();
+    route.map_or(CardCallback::Stream, |route_key| CardCallback::Http {
+        route_key,
+    })
+}
+
 /// `yz.{notice}.{hash}`, at most 64 characters; the same for every attempt at these people.
-fn out_track_id(load: &Load<'_>) -> String {
-    let notice = load
-        .message
-        .matter
-        .as_ref()
-        .map_or("", |matter| &matter.notice);
-    let notice: String = notice
+pub(crate) fn out_track_id(load: &Load<'_>) -> String {
+    let matter = load.message.matter.as_ref();
+    let notice: String = matter
+        .map_or("", |matter| &matter.notice)
         .chars()
         .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
         .take(NOTICE_CHARS)
@@ -259,7 +261,7 @@ fn out_track_id(load: &Load<'_>) -> String {
 }
 
 /// What all copies show.
-fn public(message: &Message, url: &str) -> CardData {
+pub(crate) fn public(message: &Message, url: &str) -> CardData {
     let matter = message.matter.as_ref();
     let lead = inert(&one_line(&message.lead, 300));
     let summary = [lead, facts(message)].join("\n\n");
@@ -295,7 +297,7 @@ fn asks(message: &Message) -> bool {
     matter.is_some_and(|matter| matter.wants_confirmation)
 }
 
-fn private_at_first(message: &Message) -> CardValues {
+pub(crate) fn private_at_first(message: &Message) -> CardValues {
     if asks(message) {
         return private("false", "true", state(message.language, State::Waiting));
     }

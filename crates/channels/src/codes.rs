@@ -17,12 +17,12 @@ codes! {
     APP_AGENT_ID_FINE = "app_agent_id_fine";
     APP_AGENT_ID_MISSING = "app_agent_id_missing";
     APP_CARD_TEMPLATE_MISSING = "app_card_template_missing";
-    APP_GROUP_ROBOT_FINE = "app_group_robot_fine";
-    APP_GROUP_ROBOT_MISSING = "app_group_robot_missing";
+    APP_CARD_TEMPLATE_SET = "app_card_template_set";
     APP_KEYS_FINE = "app_keys_fine";
     APP_OPERATOR_FINE = "app_operator_fine";
     APP_OPERATOR_MISSING = "app_operator_missing";
-    APP_QUOTA = "app_quota";
+    APP_QUOTA_LEFT = "app_quota_left";
+    APP_QUOTA_LOW = "app_quota_low";
     APP_ROBOT_FINE = "app_robot_fine";
     APP_SCOPE_GRANTED = "app_scope_granted";
     APP_SCOPE_MISSING = "app_scope_missing";
@@ -30,6 +30,7 @@ codes! {
     APP_STREAM_CONNECTED = "app_stream_connected";
     APP_STREAM_DOWN = "app_stream_down";
     APP_STREAM_OFF = "app_stream_off";
+    APP_STREAM_OVER_QUOTA = "app_stream_over_quota";
     DINGTALK_AGENT_ID_WRONG = "dingtalk_agent_id_wrong";
     DINGTALK_ANSWER_ODD = "dingtalk_answer_odd";
     DINGTALK_APP_READY = "dingtalk_app_ready";
@@ -79,9 +80,13 @@ codes! {
     DIRECTORY_PARTIAL_SIGHT = "directory_partial_sight";
     DIRECTORY_PEOPLE_UNREAD = "directory_people_unread";
     DIRECTORY_PERSON_UNREAD = "directory_person_unread";
+    GROUP_ANNOUNCEMENT_REFUSED = "group_announcement_refused";
+    GROUP_ANNOUNCEMENT_RUNG = "group_announcement_rung";
     GROUP_FULL = "group_full";
     GROUP_GONE = "group_gone";
     GROUP_NOT_MADE_HERE = "group_not_made_here";
+    GROUP_ROBOT_MISSING = "group_robot_missing";
+    GROUP_ROBOT_READY = "group_robot_ready";
     GROUP_TEMPLATE_UNAVAILABLE = "group_template_unavailable";
     MAIL_ADDRESS_INVALID = "mail_address_invalid";
     MAIL_ADDRESS_MISSING = "mail_address_missing";
@@ -145,9 +150,17 @@ mod tests {
         sorted.dedup();
         assert_eq!(sorted.len(), ALL.len());
         assert!(ALL.iter().all(|code| {
-            ["dingtalk_", "mail_", "robot_", "work_notice_"]
-                .iter()
-                .any(|start| code.starts_with(start))
+            [
+                "app_",
+                "dingtalk_",
+                "directory_",
+                "group_",
+                "mail_",
+                "robot_",
+                "work_notice_",
+            ]
+            .iter()
+            .any(|start| code.starts_with(start))
         }));
     }
 }

@@ -10,6 +10,7 @@
 
 mod announcement;
 pub mod app;
+pub mod app_checks;
 mod app_robot;
 pub mod card;
 mod channel;
@@ -17,6 +18,10 @@ pub mod codes;
 mod ding;
 mod dingtalk_verdict;
 pub mod directory;
+pub mod files;
+mod group;
+pub mod group_admin;
+mod group_announcement;
 mod limits;
 mod login;
 mod mail;
@@ -26,13 +31,16 @@ mod outcome;
 mod personal;
 pub mod registry;
 pub mod robot;
+pub mod stream;
 mod todo;
 mod work_notice;
 
 pub use app::{AppSettings, BudgetLeft, DingTalkApp, Meter, MeteredCalls, MeteredKind};
 pub use channel::{Address, BoxFuture, Channel, ChannelKind, Cost, Limits};
 pub use dingtalk::RobotMessage as RawRobot;
-pub use login::{DingTalkLogin, LoginSettings};
+pub use group::GroupSettings;
+pub use group_announcement::Rung;
+pub use login::{DingTalkLogin, InsideVisitor, LoginSettings};
 pub use mail::{MailConfig, MailSettings, MailTls};
 pub use message::{
     Bulk, Fact, Link, LinkTo, Matter, Mention, Mentions, Message, Para, Post, Recipient,

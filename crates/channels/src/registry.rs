@@ -15,6 +15,8 @@ use crate::app_robot::AppRobot;
 use crate::card::Card;
 use crate::channel::{Channel, ChannelKind};
 use crate::ding::Ding;
+use crate::group::{Group, GroupSettings};
+use crate::group_announcement::GroupAnnouncement;
 use crate::login::{DingTalkLogin, LoginSettings};
 use crate::mail::{Mail, MailConfig, MailSettings};
 use crate::robot::{RobotChannel, RobotSettings};
@@ -82,9 +84,9 @@ fn open_at(
     })
 }
 
-/// The lanes to single people that the app's settings suffice for.
-fn personal_lanes(app: &Arc<DingTalkApp>) -> Vec<Arc<dyn Channel>> {
-    [
+/// The lanes that go through the app: those to single people that its settings suffice for, and two a group.
+fn lanes_of(app: &Arc<DingTalkApp>, groups: &[GroupSettings]) -> Vec<Arc<dyn Channel>> {
+    let mut lanes: Vec<Arc<dyn Channel>> = [
         WorkNotice::open(app),
         AppRobot::open(app),
         Card::open(app),
@@ -94,17 +96,24 @@ fn personal_lanes(app: &Arc<DingTalkApp>) -> Vec<Arc<dyn Channel>> {
     ]
     .into_iter()
     .flatten()
-    .collect()
+    .collect();
+    for group in groups {
+        lanes.push(Group::open(app, group));
+        lanes.push(GroupAnnouncement::open(app, group));
+    }
+    lanes
 }
 
 /// Everything an installation has configured.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RegistryConfig {
     pub robots: Vec<RobotSettings>,
     pub mail: Option<MailSettings>,
     pub login: Option<LoginSettings>,
     /// The organisation's own app, if its keys are configured.
     pub app: Option<AppSettings>,
+    /// Notification groups, each a lane for messages and one for announcements. Only with an app.
+    pub groups: Vec<GroupSettings>,
     /// Where robots given by a bare access token live.
     pub oapi_base: String,
 }
@@ -150,11 +159,6 @@ impl Registry {
             oapi: base("dingtalk.oapi_base", &config.oapi_base)?,
             ..Endpoints::default()
         };
-        let login = config
-            .login
-            .map(|settings| DingTalkLogin::new(http.clone(), &settings))
-            .transpose()?
-            .map(Arc::new);
         let app = config
             .app
             .map(|settings| match running {
@@ -162,11 +166,21 @@ impl Registry {
                 _ => DingTalkApp::new(http.clone(), settings, Arc::clone(&meter)).map(Arc::new),
             })
             .transpose()?;
+        let login = match (config.login, &app) {
+            (Some(login), Some(app)) if app.settings().client_id == login.client_id => {
+                Some(DingTalkLogin::of_app(Arc::clone(app)))
+            }
+            (Some(login), _) => Some(DingTalkLogin::new(http.clone(), &login)?),
+            (None, _) => None,
+        };
         let mut registry = Self {
-            channels: app.as_ref().map(personal_lanes).unwrap_or_default(),
+            channels: app
+                .as_ref()
+                .map(|app| lanes_of(app, &config.groups))
+                .unwrap_or_default(),
             app,
             meter,
-            login,
+            login: login.map(Arc::new),
             broken: Vec::new(),
         };
         for robot in config.robots {

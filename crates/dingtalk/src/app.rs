@@ -89,6 +89,19 @@ impl App {
         &self.config.client_id
     }
 
+    /// What else a program needs to speak for this app: Stream connections, answers in a session.
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    pub fn config(&self) -> &AppConfig {
+        &self.config
+    }
+
     /// A valid access token; fetched at most once for all callers.
     pub async fn access_token(&self, now_ms: i64) -> Result<SecretString, Error> {
         self.fresh_token(None, now_ms).await
