@@ -105,7 +105,7 @@ struct Ended {
 #[derive(Default)]
 struct Places {
     /// Given back early after a quick answer.
-    in_flight: Option<OwnedSemaphorePermit>,
+    _in_flight: Option<OwnedSemaphorePermit>,
     _unrecorded: Option<OwnedSemaphorePermit>,
 }
 
@@ -131,14 +131,17 @@ async fn send_all(
     };
     while let Some(batch) = letters.recv().await {
         for letter in batch {
-            let mut places = lane.places().await;
+            let unrecorded = place(&lane.unrecorded).await;
             let (lane, ended) = (Arc::clone(lane), ended.clone());
             tasks.spawn(async move {
+                // Waited for here: whoever ends hands its place to a letter that is ready to go.
+                let in_flight = place(&lane.in_flight).await;
                 let begun = Instant::now();
                 let done = lane.send(letter).await;
-                if begun.elapsed() < QUICK {
-                    places.in_flight = None;
-                }
+                let places = Places {
+                    _in_flight: Some(in_flight).filter(|_| begun.elapsed() >= QUICK),
+                    _unrecorded: Some(unrecorded),
+                };
                 // Only fails when the work is being dropped.
                 drop(ended.send(Ended { done, places }).await);
             });
@@ -153,6 +156,13 @@ async fn send_all(
     Ok(())
 }
 
+async fn place(of: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(of)
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed")
+}
+
 impl Lane {
     fn name(&self) -> String {
         self.channel.lane().to_owned()
@@ -164,17 +174,6 @@ impl Lane {
 
     fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed) || self.app.lanes_at_work.stop.is_cancelled()
-    }
-
-    async fn places(&self) -> Places {
-        let take = async |of: &Arc<Semaphore>| {
-            let place = Arc::clone(of).acquire_owned().await;
-            Some(place.expect("the semaphore is never closed"))
-        };
-        Places {
-            _unrecorded: take(&self.unrecorded).await,
-            in_flight: take(&self.in_flight).await,
-        }
     }
 
     async fn claim_all(
