@@ -242,7 +242,6 @@ fn stands(tx: &mut Tx<'_>, notice_no: i64, person_no: i64) -> Result<Option<Stan
     let Some(first) = confirming else {
         return Ok(None);
     };
-    const LONGEST_CHAIN: usize = 100;
     let mut act = first.clone();
     for _ in 0..LONGEST_CHAIN {
         if act.kind != ReceiptKind::Carried {
