@@ -508,6 +508,13 @@ async fn a_minor_change_carries_confirmations_on_and_a_major_one_asks_anew(engin
         original.iter().any(|r| r.text_hash == carried[0].text_hash),
         "it names the text that was really confirmed"
     );
+    let link = app.personal_link(LIANG, &second).await;
+    let words = app.visitor().get(&link).await.expect(200).words();
+    assert!(words.contains("只修订了文字"), "{words}");
+    assert!(
+        words.contains(&original[0].text_hash.to_string()),
+        "{words}"
+    );
     let third = app.publish(publish_travel(800)).await;
     assert_eq!(state(&app, LIANG, &third).await, ObligationState::Pending);
 }

@@ -332,10 +332,7 @@ const MISSED_SHOWN: usize = 50;
 async fn fire(app: &App, row: schedules::Schedule, now: UnixMillis) -> Result<(), ActionError> {
     let calendar = app.calendar();
     let schedule = of_row(&row);
-    let from = row
-        .next_at
-        .unwrap_or(now)
-        .minus(Duration::from_millis(1));
+    let from = row.next_at.unwrap_or(now).minus(Duration::from_millis(1));
     let missed = schedule
         .as_ref()
         .map(|s| s.between(from, now, &calendar))

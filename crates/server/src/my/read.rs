@@ -6,9 +6,9 @@ use axum::{
     http::{HeaderMap, Method},
     response::Response,
 };
-use yuezhi_domain::{NoticeId, NoticeState, ObligationState, ReceiptKind, Requirement};
+use yuezhi_domain::{NoticeId, NoticeState, ObligationState, ReceiptKind, Requirement, UnixMillis};
 use yuezhi_store::{
-    notices,
+    StoreError, Tx, notices,
     notices::Notice,
     obligations,
     obligations::Obligation,
@@ -44,6 +44,10 @@ pub enum Standing {
         at: String,
         number: String,
         just_now: bool,
+        /// Of what was confirmed.
+        text_hash: String,
+        /// An earlier version was confirmed, and a minor change carried that on.
+        carried_from: Option<String>,
     },
     Superseded {
         newer: Option<(String, String)>,
@@ -113,7 +117,8 @@ struct Loaded {
     document: Vec<u8>,
     files: Vec<VersionFile>,
     before: Option<(Version, bool)>,
-    receipt_number: Option<String>,
+    /// What stands of a confirmation, if there is one.
+    stands: Option<Stands>,
     newer: Option<(String, String)>,
     owed_elsewhere: usize,
 }
@@ -176,11 +181,7 @@ async fn show(
     Ok(pages::page(texts, &page))
 }
 
-fn load(
-    tx: &mut yuezhi_store::Tx<'_>,
-    notice_no: i64,
-    person_no: i64,
-) -> Result<Loaded, ActionError> {
+fn load(tx: &mut Tx<'_>, notice_no: i64, person_no: i64) -> Result<Loaded, ActionError> {
     let gone = || Refusal::not_found("notice_unknown");
     let notice = notices::get(tx, notice_no)?.ok_or_else(gone)?;
     let version = versions::get(tx, notice.version_no)?.ok_or_else(gone)?;
@@ -213,10 +214,7 @@ fn load(
         document: yuezhi_store::contents::get(tx, &version.document_hash)?.unwrap_or_default(),
         files: versions::list_files(tx, version.no)?,
         obligation: obligations::get(tx, notice_no, person_no)?,
-        receipt_number: receipts::of_obligation(tx, notice_no, person_no)?
-            .into_iter()
-            .find(|r| matches!(r.kind, ReceiptKind::Acknowledged | ReceiptKind::Carried))
-            .map(|r| r.id.to_string()),
+        stands: stands(tx, notice_no, person_no)?,
         owed_elsewhere: owed
             .iter()
             .filter(|o| o.state == ObligationState::Pending && o.notice_no != notice_no)
@@ -226,6 +224,54 @@ fn load(
         version,
         notice,
     })
+}
+
+/// The receipt of a confirmation; of one that a minor change carried on, the act it stands on.
+struct Stands {
+    number: String,
+    at: UnixMillis,
+    text_hash: String,
+    /// The label of the version that was confirmed, if it was an earlier one.
+    carried_from: Option<String>,
+}
+
+fn stands(tx: &mut Tx<'_>, notice_no: i64, person_no: i64) -> Result<Option<Stands>, StoreError> {
+    let confirming = receipts::of_obligation(tx, notice_no, person_no)?
+        .into_iter()
+        .find(|r| matches!(r.kind, ReceiptKind::Acknowledged | ReceiptKind::Carried));
+    let Some(first) = confirming else {
+        return Ok(None);
+    };
+    let mut act = first.clone();
+    for _ in 0..LONGEST_CHAIN {
+        if act.kind != ReceiptKind::Carried {
+            break;
+        }
+        let Some(earlier) = carried_receipt(&act.detail)
+            .map(|id| receipts::by_id(tx, &id))
+            .transpose()?
+            .flatten()
+        else {
+            break;
+        };
+        act = earlier;
+    }
+    let carried_from = match first.kind {
+        ReceiptKind::Carried => versions::get(tx, act.version_no)?.map(|version| version.label),
+        _ => None,
+    };
+    Ok(Some(Stands {
+        number: first.id.to_string(),
+        at: act.at,
+        text_hash: act.text_hash.to_string(),
+        carried_from,
+    }))
+}
+
+/// The receipt that a carried one names in its detail.
+fn carried_receipt(detail: &str) -> Option<yuezhi_domain::ReceiptId> {
+    let detail: serde_json::Value = serde_json::from_str(detail).ok()?;
+    detail["receipt"].as_str()?.parse().ok()
 }
 
 async fn build(
@@ -292,16 +338,26 @@ async fn build(
 fn standing(app: &App, loaded: &Loaded, query: &ReadQuery) -> Standing {
     let state = loaded.obligation.as_ref().map(|o| o.state);
     match (state, loaded.notice.state) {
-        (Some(ObligationState::Acknowledged), _) => Standing::Confirmed {
-            at: loaded
-                .obligation
-                .as_ref()
-                .and_then(|o| o.acted_at)
-                .map(|at| view::exact(app, at))
-                .unwrap_or_default(),
-            number: loaded.receipt_number.clone().unwrap_or_default(),
-            just_now: query.done.is_some(),
-        },
+        (Some(ObligationState::Acknowledged), _) => {
+            let stands = loaded.stands.as_ref();
+            let acted_at = loaded.obligation.as_ref().and_then(|o| o.acted_at);
+            Standing::Confirmed {
+                at: stands
+                    .map(|stands| stands.at)
+                    .or(acted_at)
+                    .map(|at| view::exact(app, at))
+                    .unwrap_or_default(),
+                number: stands
+                    .map(|stands| stands.number.clone())
+                    .unwrap_or_default(),
+                just_now: query.done.is_some(),
+                text_hash: stands.map_or_else(
+                    || loaded.version.text_hash.to_string(),
+                    |stands| stands.text_hash.clone(),
+                ),
+                carried_from: stands.and_then(|stands| stands.carried_from.clone()),
+            }
+        }
         (_, NoticeState::Superseded) => Standing::Superseded {
             newer: loaded.newer.clone(),
         },
@@ -353,13 +409,8 @@ async fn changes(app: &App, texts: Texts, loaded: &Loaded) -> Option<Changes> {
 }
 
 /// `还剩 4 个工作日`, `逾期 2 个工作日`.
-fn due_note(
-    app: &App,
-    texts: Texts,
-    due: yuezhi_domain::UnixMillis,
-    now: yuezhi_domain::UnixMillis,
-) -> String {
-    let day = |at: yuezhi_domain::UnixMillis| at.in_zone(app.time_zone.zone()).date();
+fn due_note(app: &App, texts: Texts, due: UnixMillis, now: UnixMillis) -> String {
+    let day = |at: UnixMillis| at.in_zone(app.time_zone.zone()).date();
     let (today, due_day) = (day(now), day(due));
     let calendar = app.calendar();
     if today == due_day && due >= now {

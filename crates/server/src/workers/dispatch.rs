@@ -5,8 +5,8 @@
 //! (`lane.rs`): what is claimed there belongs to that lease, so that whatever a dead node left behind is due again
 //! within seconds. At least once: a crash between sending and recording sends again under the same key.
 //! Invariants: nothing is sent that was not claimed in a committed transaction; pace is reserved in that transaction;
-//! nothing here polls, the tick says when something will be due. Weakness: a lane leased by another node, or a
-//! delivery that will be due behind one that waits for its lane's pace, is found at the worker's interval.
+//! nothing here polls, the tick says when something will be due or a dead node's lease runs out. Weakness: a
+//! delivery that will be due behind one that waits for its lane's pace is found at the worker's interval.
 
 mod claim;
 mod group;
@@ -23,6 +23,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use futures_util::future;
@@ -106,7 +107,12 @@ async fn run(app: &App, wait: bool) -> Result<Next, ActionError> {
         return Ok(Next::Now);
     }
     let mut changed = unworkable::mend(app, &look.lanes, now).await?;
-    let mut next = look.next_due_at.filter(|at| *at > now);
+    let mut next = look
+        .next_due_at
+        .filter(|at| *at > now)
+        .into_iter()
+        .chain(elsewhere_until(&look.lanes, &app.node, now))
+        .min();
     let mut ready = Vec::new();
     for row in look.lanes.iter().filter(|row| look.due.contains(&row.name)) {
         let Some(channel) = app.channels().get(&row.name).cloned() else {
@@ -193,6 +199,20 @@ async fn recover(app: &App) -> Result<(), ActionError> {
             Ok(())
         })
         .await
+}
+
+/// When the first of the lanes that other nodes work would be free if its node had died.
+fn elsewhere_until(lanes: &[lanes::Lane], node: &str, now: UnixMillis) -> Option<UnixMillis> {
+    lanes
+        .iter()
+        .filter(|lane| {
+            lane.lease_owner
+                .as_deref()
+                .is_some_and(|owner| owner != node)
+        })
+        .filter_map(|lane| lane.lease_until.filter(|until| *until >= now))
+        .map(|until| until.plus(Duration::from_millis(1)))
+        .min()
 }
 
 /// When the lane may send again, if not now.

@@ -1,6 +1,6 @@
 //! The dispatcher against a robot endpoint on loopback that answers as it is told.
 
-use std::{collections::VecDeque, time::Duration};
+use std::collections::VecDeque;
 
 use axum::{Json, Router, extract::State, routing::post};
 use serde_json::{Value, json};
@@ -280,6 +280,18 @@ async fn a_digest_of_a_node_that_died_goes_as_the_same_set_under_the_same_key() 
             .map(|a| a.outcome.as_str())
             .collect::<Vec<_>>(),
         ["lease_lost"]
+    );
+}
+
+#[tokio::test]
+async fn the_lane_of_a_node_that_died_is_looked_at_when_its_lease_runs_out() {
+    let world = World::start().await;
+    world.publish(0..1).await;
+    world.claim_and_die().await;
+    let until = world.lane().await.lease_until.unwrap();
+    assert_eq!(
+        tick(&world.app).await.unwrap(),
+        Next::At(until.plus(Duration::from_millis(1)))
     );
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use yuezhi_channels::{Outcome, Why, codes};
 use yuezhi_domain::UnixMillis;
 
-use super::{DELIVERY_LEASE, LANE_LEASE, Lane};
+use super::{DELIVERY_LEASE, Ended, LANE_LEASE, Lane};
 use crate::{
     actions::ActionError,
     workers::dispatch::{
@@ -26,11 +26,11 @@ const SETS: usize = 10;
 /// People of one claim, where three sets are not more than that.
 const MOST: usize = 2_000;
 
-impl Lane<'_> {
+impl Lane {
     /// Whether something was claimed.
-    pub(super) async fn work_sets(&self, done: mpsc::Sender<Done>) -> Result<bool, ActionError> {
+    pub(super) async fn work_sets(&self, ended: mpsc::Sender<Ended>) -> Result<bool, ActionError> {
         let limits = self.channel.limits();
-        let mut desk = Desk::new(self.app, self.channel.lane(), limits.personal);
+        let mut desk = Desk::new(&self.app, self.channel.lane(), limits.personal);
         let mut any = false;
         while !self.is_closed() {
             let claimed = self.claim_sets().await?;
@@ -38,15 +38,15 @@ impl Lane<'_> {
             let more = claimed.claim.more;
             let prepared = desk.prepare_sets(claimed, self.channel.as_ref()).await?;
             for settled in prepared.settled {
-                drop(done.send(settled).await);
+                drop(ended.send(Ended::unsent(settled)).await);
             }
             stream::iter(prepared.letters)
                 .map(|letter| self.send_set(letter))
                 .buffer_unordered(limits.in_flight.max(1))
-                .for_each(async |ended| {
-                    for one in ended {
+                .for_each(async |done| {
+                    for one in done {
                         // Only fails when the work is being dropped.
-                        drop(done.send(one).await);
+                        drop(ended.send(Ended::unsent(one)).await);
                     }
                 })
                 .await;
@@ -183,7 +183,13 @@ mod tests {
         let ended = ends(members(2), vec![sent()], UnixMillis(9));
         assert!(matches!(
             &ended[1].end,
-            End::Attempted { outcome: Outcome::Retry { maybe_delivered: true, .. }, .. }
+            End::Attempted {
+                outcome: Outcome::Retry {
+                    maybe_delivered: true,
+                    ..
+                },
+                ..
+            }
         ));
     }
 }
