@@ -7,6 +7,7 @@
 //! are listed with their link. Some checks cost a metered call, made only where [`Checks::spends`] says so.
 //! Source: 权限点 pages of each interface; 获取通讯录权限范围.
 
+pub use dingtalk::apply_link;
 use dingtalk::probe::{Finding as Found, ProbeAs, ScopeFinding, Sight};
 use yuezhi_domain::UnixMillis;
 
@@ -123,15 +124,8 @@ pub async fn check(app: &DingTalkApp, checks: Checks<'_>, now: UnixMillis) -> Ch
     if !report.probed(probe.token(now.get()).await, codes::APP_KEYS_FINE, now) {
         return report.done();
     }
-    if report.probed(probe.address(now.get()).await, codes::APP_ADDRESS_FINE, now)
-        && let Ok(Sight::Part(seen)) = probe.sight(now.get()).await
-    {
-        let (departments, people) = (seen.seen.departments.len(), seen.seen.user_ids.len());
-        report.add(
-            Level::Warning,
-            codes::DIRECTORY_PARTIAL_SIGHT,
-            format!("departments: {departments}, single people: {people}"),
-        );
+    if report.probed(probe.address(now.get()).await, codes::APP_ADDRESS_FINE, now) {
+        report.sight(app, now).await;
     }
     for scope in scopes(app, checks.spends, now).await {
         report.scope(scope);
@@ -151,19 +145,56 @@ pub async fn check(app: &DingTalkApp, checks: Checks<'_>, now: UnixMillis) -> Ch
     report.done()
 }
 
+/// One thing to look at, for whoever shows the answers one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Client id and secret.
+    Keys,
+    /// The list of egress addresses (服务器出口IP).
+    Address,
+    /// How much of the directory the app sees.
+    Sight,
+    /// One metered call.
+    AgentId,
+    /// One metered call.
+    Robot,
+    /// Whether the operator administers announcements. One metered call.
+    Operator,
+}
+
+/// As [`check`], one thing only; nothing where it is not configured.
+pub async fn look(app: &DingTalkApp, part: Part, now: UnixMillis) -> CheckReport {
+    let mut report = Report::default();
+    let probe = app.client().probe();
+    match part {
+        Part::Keys => {
+            report.probed(probe.token(now.get()).await, codes::APP_KEYS_FINE, now);
+        }
+        Part::Address => {
+            report.probed(probe.address(now.get()).await, codes::APP_ADDRESS_FINE, now);
+        }
+        Part::Sight => report.sight(app, now).await,
+        Part::AgentId => report.agent_id(app, now).await,
+        Part::Robot => {
+            let found = probe.robot(app.robot_code(), now.get()).await;
+            report.probed(found, codes::APP_ROBOT_FINE, now);
+        }
+        Part::Operator => report.operator(app, now).await,
+    }
+    report.done()
+}
+
 /// Whether the app has each permission of [`SCOPES`]. `spends`: also those whose probe is a metered call.
 pub async fn scopes(app: &DingTalkApp, spends: bool, now: UnixMillis) -> Vec<ScopeCheck> {
-    let operator_union_id = match app.operator_union_id(now).await {
-        Ok(known) => known,
-        Err(_) => None,
-    };
+    // Without one, some stay unknown.
+    let operator_union_id = app.operator_union_id(now).await.unwrap_or_default();
     let on_behalf = ProbeAs {
         operator_user_id: app.settings().operator_user_id.as_deref(),
         operator_union_id,
     };
     let mut checks = Vec::with_capacity(SCOPES.len());
     for &(scope, purpose) in SCOPES {
-        let link = dingtalk::apply_link(app.client().client_id(), scope);
+        let link = apply_link(app.client().client_id(), scope);
         let mut check = ScopeCheck {
             scope,
             purpose,
@@ -210,14 +241,16 @@ impl Report {
             self.add(Level::Fine, fine, "");
             return true;
         }
-        self.0.extend(dingtalk_verdict::of_probe(found, now).findings);
+        self.0
+            .extend(dingtalk_verdict::of_probe(found, now).findings);
         false
     }
 
     /// Says of which group a report is.
     fn about(&mut self, name: &str, report: CheckReport) {
         for mut finding in report.findings {
-            finding.why.detail = format!("{name} {}", finding.why.detail).trim().to_owned();
+            let detail = std::mem::take(&mut finding.why.detail);
+            finding.why.detail = format!("{name} {detail}").trim_end().into();
             self.0.push(finding);
         }
     }
@@ -255,14 +288,43 @@ impl Report {
         }
     }
 
+    /// What the address check has not said already.
+    async fn sight(&mut self, app: &DingTalkApp, now: UnixMillis) {
+        match app.client().probe().sight(now.get()).await {
+            Ok(Sight::WholeOrganisation) => self.add(Level::Fine, codes::APP_SIGHT_WHOLE, ""),
+            Ok(Sight::Part(seen)) => {
+                let (departments, people) = (seen.seen.departments.len(), seen.seen.user_ids.len());
+                self.add(
+                    Level::Warning,
+                    codes::DIRECTORY_PARTIAL_SIGHT,
+                    format!("departments: {departments}, single people: {people}"),
+                );
+            }
+            Err(found) => {
+                self.probed(found, codes::APP_SIGHT_WHOLE, now);
+            }
+        }
+    }
+
     async fn metered(&mut self, app: &DingTalkApp, now: UnixMillis) {
-        let probe = app.client().probe();
+        self.agent_id(app, now).await;
+        let found = app
+            .client()
+            .probe()
+            .robot(app.robot_code(), now.get())
+            .await;
+        self.probed(found, codes::APP_ROBOT_FINE, now);
+        self.operator(app, now).await;
+    }
+
+    async fn agent_id(&mut self, app: &DingTalkApp, now: UnixMillis) {
         if let Some(agent_id) = app.settings().agent_id {
-            let found = probe.agent_id(agent_id, now.get()).await;
+            let found = app.client().probe().agent_id(agent_id, now.get()).await;
             self.probed(found, codes::APP_AGENT_ID_FINE, now);
         }
-        let found = probe.robot(app.robot_code(), now.get()).await;
-        self.probed(found, codes::APP_ROBOT_FINE, now);
+    }
+
+    async fn operator(&mut self, app: &DingTalkApp, now: UnixMillis) {
         if let Some(operator) = &app.settings().operator_user_id {
             let announcements = app.client().announcements(operator);
             match announcements.categories(now.get()).await {

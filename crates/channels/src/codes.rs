@@ -27,6 +27,7 @@ codes! {
     APP_SCOPE_GRANTED = "app_scope_granted";
     APP_SCOPE_MISSING = "app_scope_missing";
     APP_SCOPE_UNKNOWN = "app_scope_unknown";
+    APP_SIGHT_WHOLE = "app_sight_whole";
     APP_STREAM_CONNECTED = "app_stream_connected";
     APP_STREAM_DOWN = "app_stream_down";
     APP_STREAM_OFF = "app_stream_off";
