@@ -12,17 +12,12 @@ const $ = id => document.getElementById(id);
 export const state = { persona: null, corpId: '', conversations: new Map(), robots: [], open: null, mailsUnread: 0, todosOpen: 0, announcementsUnread: 0 };
 const app = $('app');
 
-const TABS = [
-  ['chats', '#/', 'M5 4.500h14a1.500 1.500 0 0 1 1.500 1.500v9.500A1.500 1.500 0 0 1 19 17h-7l-4.500 3.500V17H5a1.500 1.500 0 0 1-1.500-1.500V6A1.500 1.500 0 0 1 5 4.500zM8 9.200h8M8 12.500h5'],
-  ['todo', '#/todo', 'M5 4.500h14v15.500H5zM8.500 12l2.500 2.500 4.500-5'],
-  ['announcements', '#/announcements', 'M4 10v4h3l7 4.500v-13L7 10zM17.500 9a4 4 0 0 1 0 6'],
-  ['mail', '#/mail', 'M4.500 5.500h15a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1h-15a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1zM4 7l8 6 8-6'],
-];
+const TABS = [['chats', '#/', 'chat'], ['todo', '#/todo', 'todo'], ['announcements', '#/announcements', 'horn'], ['mail', '#/mail', 'letter']];
 const TOOLS = [
-  ['operator', 'M9.500 3.500h5M10.500 3.500v6L5 18.300A1.500 1.500 0 0 0 6.300 20.500h11.400a1.500 1.500 0 0 0 1.300-2.200L13.500 9.500v-6M7.500 15h9', () => { top.open('/sandbox/ui', 'sandbox-ui'); }],
-  ['phoneFrame', 'M8 3h8a1.500 1.500 0 0 1 1.500 1.500v15A1.500 1.500 0 0 1 16 21H8a1.500 1.500 0 0 1-1.500-1.500v-15A1.500 1.500 0 0 1 8 3zM11 18h2', () => { location.href = `/sandbox/phone${location.hash}`; }],
-  ['theme', 'M12 3.500a8.500 8.500 0 1 0 8.500 8.500A6.500 6.500 0 0 1 12 3.500z', () => window.sandboxTheme.toggle()],
-  ['language', 'M12 3.500a8.500 8.500 0 1 0 0 17 8.500 8.500 0 0 0 0-17zM3.500 12h17M12 3.500c5 5 5 12 0 17-5-5-5-12 0-17z', switchLanguage],
+  ['operator', 'flask', () => { window.open('/sandbox/ui', 'sandbox-ui'); }],
+  ['phoneFrame', 'mobile', () => { location.href = `/sandbox/phone${location.hash}`; }],
+  ['theme', 'moon', () => window.sandboxTheme.toggle()],
+  ['language', 'globe', switchLanguage],
 ];
 
 export async function load() {
@@ -81,7 +76,7 @@ function drawList() {
 }
 
 export function avatar(row, size) {
-  if (row.kind === 'group') return groupFace(row.faces);
+  if (row.kind === 'group') return groupFace(row.faces, size);
   return row.kind === 'robot' ? robotFace(row.title, size) : markFace(row.kind, size);
 }
 
@@ -198,19 +193,16 @@ async function become(userid) {
 }
 
 function drawRail() {
-  const svg = path => {
-    const drawing = icon('plus');
-    drawing.firstChild.setAttribute('d', path);
-    return drawing;
-  };
-  const tab = ([name, hash, path]) => el('a', { class: 'tab', id: `tab-${name}`, href: hash }, svg(path), el('span', {}, say(name)));
-  // In the phone's frame, the way out stands beside it.
-  const tools = TOOLS.filter(([name]) => window.top === window || !['phoneFrame', 'operator'].includes(name));
-  const tool = ([name, path, onclick], at) => el('button', { type: 'button', class: at === 0 ? 'tab tool first' : 'tab tool', onclick }, svg(path), el('span', {}, say(name)));
+  const tab = ([name, hash, picture]) => el('a', { class: 'tab', id: `tab-${name}`, href: hash }, icon(picture), el('span', {}, say(name)));
+  // In the phone's frame, the ways out stand beside it.
+  const tools = window.top === window ? TOOLS : [];
+  const tool = ([name, picture, onclick], at) => el('button', { type: 'button', class: at === 0 ? 'tab tool first' : 'tab tool', onclick }, icon(picture), el('span', {}, say(name)));
+  const small = ([name, picture, onclick]) => el('button', { type: 'button', class: 'icon-button', title: say(name), ariaLabel: say(name), onclick }, icon(picture));
   $('rail').setAttribute('aria-label', say('chats'));
   $('rail').replaceChildren(el('button', { id: 'me', class: 'me', type: 'button' }), ...TABS.map(tab), ...tools.map(tool));
-  $('me').onclick = () => choosePersona(become);
-  $('me-phone').onclick = () => choosePersona(become);
+  $('tools').replaceChildren(...tools.filter(([name]) => name !== 'phoneFrame').map(small));
+  $('me').onclick = () => choosePersona(become).catch(() => {});
+  $('me-phone').onclick = () => choosePersona(become).catch(() => {});
 }
 
 function start() {

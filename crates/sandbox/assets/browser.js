@@ -15,7 +15,9 @@ export function openPage(address, app) {
   let url;
   try { url = new URL(address.replaceAll('$CORPID$', state.corpId), location.href); } catch { return; }
   if (!/^https?:$/.test(url.protocol)) return;
-  const frame = el('iframe', { title: url.host, sandbox: 'allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox allow-downloads allow-modals', referrerPolicy: 'no-referrer' });
+  // The sandbox's own pages have no script; those of an app run theirs, without reaching this window.
+  const rights = url.origin === location.origin ? 'allow-same-origin' : 'allow-scripts allow-same-origin allow-forms allow-popups allow-popups-to-escape-sandbox allow-downloads allow-modals';
+  const frame = el('iframe', { title: url.host, sandbox: rights, referrerPolicy: 'no-referrer' });
   const page = { url, app: app || state.robots[0]?.client_id || '', title: '', frame, loads: 0, spoke: false };
   frame.addEventListener('load', () => { page.loads += 1; frame.classList.add('loaded'); });
   frame.src = url.href;
@@ -52,12 +54,14 @@ function draw() {
     el('a', { class: 'icon-button', href: page.url.href, target: '_blank', rel: 'noopener noreferrer', title: say('openOutside'), ariaLabel: say('openOutside') }, icon('out')),
     tool('close', say('closePage'), closeBrowser));
   for (const one of pages) one.frame.hidden = one !== page;
-  panel.querySelector('header')?.replaceWith(head) ?? panel.append(head, el('div', { class: 'frames' }), el('p', { class: 'foot' }, say('pageBlank'), ' ', el('a', { target: '_blank', rel: 'noopener noreferrer' }, say('openOutside'))));
+  const known = panel.querySelector('header');
+  if (known) known.replaceWith(head);
+  else panel.append(head, el('div', { class: 'frames' }), el('p', { class: 'foot' }, say('pageBlank'), ' ', el('a', { target: '_blank', rel: 'noopener noreferrer' }, say('openOutside'))));
   const frames = panel.querySelector('.frames');
   for (const old of [...frames.children]) if (!pages.some(one => one.frame === old)) old.remove();
   if (!page.frame.isConnected) frames.append(page.frame);
   const foot = panel.querySelector('.foot');
-  foot.hidden = page.spoke;
+  foot.hidden = page.spoke || page.url.origin === location.origin;
   foot.querySelector('a').href = page.url.href;
   const wasHidden = panel.hidden;
   panel.hidden = false;

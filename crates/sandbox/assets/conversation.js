@@ -200,6 +200,8 @@ function clicked(event) {
   const link = event.target.closest('a[href]');
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
   event.preventDefault();
+  // A file is shown or saved by the browser itself.
+  if (link.origin === location.origin && link.pathname.startsWith('/sandbox/files/')) { window.open(link.href, '_blank', 'noopener'); return; }
   openPage(link.href, link.closest('[data-app]')?.dataset.app);
 }
 

@@ -20,13 +20,16 @@ const ICONS = {
   forward: 'M9 5l7 7-7 7', reload: 'M19 12a7 7 0 1 1-2.200-5.100L19 9M19 4.500V9h-4.500', out: 'M13 5h6v6M19 5l-8.500 8.500M17 14v5H5V7h5', folder: 'M3.500 7.500v11h17v-9.500h-8.500l-2-2.500h-5a1.500 1.500 0 0 0-1.500 1z',
   bell: 'M6 16.500V11a6 6 0 0 1 12 0v5.500l1.500 1.500h-15zM10 20.500h4', bolt: 'M13 3L5 13.500h6L10 21l9-11h-6.500z', horn: 'M4 10v4h3l7 4.500v-13L7 10zM17.500 9a4 4 0 0 1 0 6', file: 'M6 3.500h8l4 4V20.500H6zM14 3.500v4h4',
   download: 'M12 4v11M7.500 11l4.500 4.500 4.500-4.500M5 19.500h14', search: 'M10.500 4a6.500 6.500 0 1 0 0 13 6.500 6.500 0 0 0 0-13zM15.500 15.500L20 20', pin: 'M9 4h6l-1 6 3 3H7l3-3zM12 13v7',
+  moon: 'M12 3.500a8.500 8.500 0 1 0 8.500 8.500A6.500 6.500 0 0 1 12 3.500z', globe: 'M12 3.500a8.500 8.500 0 1 0 0 17 8.500 8.500 0 0 0 0-17zM3.500 12h17M12 3.500c5 5 5 12 0 17-5-5-5-12 0-17z', flask: 'M9.500 3.500h5M10.500 3.500v6L5 18.300A1.500 1.500 0 0 0 6.300 20.500h11.400a1.500 1.500 0 0 0 1.300-2.200L13.500 9.500v-6M7.500 15h9',
+  mobile: 'M8 3h8a1.500 1.500 0 0 1 1.500 1.500v15A1.500 1.500 0 0 1 16 21H8a1.500 1.500 0 0 1-1.500-1.500v-15A1.500 1.500 0 0 1 8 3zM11 18h2', chat: 'M5 4.500h14a1.500 1.500 0 0 1 1.500 1.500v9.500A1.500 1.500 0 0 1 19 17h-7l-4.500 3.500V17H5a1.500 1.500 0 0 1-1.500-1.500V6A1.500 1.500 0 0 1 5 4.500zM8 9.200h8M8 12.500h5', todo: 'M5 4.500h14v15.500H5zM8.500 12l2.500 2.500 4.500-5',
+  letter: 'M4.500 5.500h15a1 1 0 0 1 1 1v11a1 1 0 0 1-1 1h-15a1 1 0 0 1-1-1v-11a1 1 0 0 1 1-1zM4 7l8 6 8-6',
   copy: 'M9 9h10v10H9zM5 15V5h10', check: 'M5 12.500l4.500 4.500L19 7.500', plus: 'M12 5v14M5 12h14',
 };
 
 export function icon(name) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('class', `icon ${name}`);
+  svg.setAttribute('class', `icon icon-${name}`);
   const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
   path.setAttribute('d', ICONS[name]);
   svg.append(path);
@@ -50,8 +53,8 @@ export function robotFace(name, size = '') {
   return node;
 }
 
-export function groupFace(faces) {
-  const node = el('span', { class: `face group n${Math.min(faces.length, 4)}` });
+export function groupFace(faces, size = '') {
+  const node = el('span', { class: `face group ${size} n${Math.min(faces.length, 4)}` });
   for (const one of faces) {
     const part = el('i', {}, [...one.name].slice(-1)[0]);
     part.style.background = one.colour;

@@ -1,7 +1,7 @@
 // To-dos and announcements of the persona.
 import { say, when } from './words.js';
 import { el, icon, call } from './dom.js';
-import { load } from './app.js';
+import { load, state } from './app.js';
 import { openPage } from './browser.js';
 
 const pane = document.getElementById('pane');
@@ -55,9 +55,15 @@ function drawTodo(todo) {
     url ? el('button', { type: 'button', class: 'about', onclick: () => openPage(url, todo.client_id) }, ...about) : el('div', { class: 'about' }, ...about));
 }
 
+// Opening its page is reading it; the conversation that told of it has then been seen as well.
+function open(one) {
+  openPage(`/sandbox/announcements/${encodeURIComponent(one.id)}`);
+  call('POST', '/chat/read', { conversation: `oto/announcement/${state.persona.userid}` }).catch(() => {});
+}
+
 async function drawAnnouncements() {
   const { announcements } = await call('GET', '/chat/announcements');
-  const rows = announcements.map(one => el('li', {}, el('button', { type: 'button', class: one.read_ms === null ? 'announcement unread' : 'announcement', onclick: () => openPage(`/sandbox/announcements/${encodeURIComponent(one.id)}`) },
+  const rows = announcements.map(one => el('li', {}, el('button', { type: 'button', class: one.read_ms === null ? 'announcement unread' : 'announcement', onclick: () => open(one) },
     el('span', { class: 'top' }, one.read_ms === null && el('i', { class: 'dot', title: say('unreadMark'), role: 'img', ariaLabel: say('unreadMark') }), el('b', {}, one.title),
       one.pinned && el('i', { class: 'tag' }, say('pinned')), one.confidential && el('i', { class: 'tag warn' }, say('confidential'))),
     el('span', { class: 'text' }, one.text),

@@ -15,6 +15,6 @@ desktop.addEventListener('click', event => {
 });
 document.getElementById('beside').append(
   desktop,
-  el('a', { href: '/sandbox/ui', target: '_blank', rel: 'noopener' }, icon('bolt'), say('operator')),
-  el('button', { type: 'button', onclick: () => window.sandboxTheme.toggle() }, icon('pin'), say('theme')),
-  el('button', { type: 'button', onclick: switchLanguage }, icon('forward'), say('language')));
+  el('a', { href: '/sandbox/ui', target: '_blank', rel: 'noopener' }, icon('flask'), say('operator')),
+  el('button', { type: 'button', onclick: () => window.sandboxTheme.toggle() }, icon('moon'), say('theme')),
+  el('button', { type: 'button', onclick: switchLanguage }, icon('globe'), say('language')));
