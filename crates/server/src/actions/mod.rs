@@ -7,18 +7,23 @@
 pub mod answer_in_chat;
 pub mod cancel_notice;
 pub mod change_schedule;
+pub mod check_setup;
 pub mod confirm_reading;
 pub mod create_token;
+pub mod hear_dingtalk;
 pub mod import_calendar;
 pub mod import_people;
 mod keep_people;
 pub mod publish_version;
 pub mod record_opening;
 pub mod retry_delivery;
+pub mod save_group;
 pub mod save_robot;
 pub mod send_reminders;
+pub mod send_test;
 pub mod sign_in;
 pub mod sync_directory;
+pub mod walk_directory;
 
 use std::fmt;
 

@@ -9,22 +9,16 @@ use super::{
     Failure, Global,
     output::{self, Tone},
 };
-use crate::texts::Texts;
+use crate::{
+    actions::check_setup::{self, Health},
+    texts::Texts,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// Also send one test message through each robot.
     #[arg(long)]
     send_test: bool,
-}
-
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Health {
-    Fine,
-    Look,
-    Broken,
 }
 
 /// One thing looked at.
@@ -54,6 +48,13 @@ impl Findings {
     ) {
         let message = self.texts.fill(&format!("cli.doctor_{key}"), values);
         self.add_words(health, subject, message);
+    }
+
+    fn add_all(&mut self, found: Vec<check_setup::Finding>) {
+        for one in found {
+            let words = one.sentence();
+            self.add_words(one.health, &one.subject, words);
+        }
     }
 
     fn add_words(&mut self, health: Health, subject: &str, message: String) {

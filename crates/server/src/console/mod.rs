@@ -8,6 +8,7 @@ mod audit;
 mod connections;
 mod deliveries;
 mod frame;
+mod groups;
 mod import;
 mod live;
 mod notice;
@@ -128,12 +129,43 @@ fn administration() -> Router<App> {
             "/console/people/import",
             get(import::form).post(import::submit),
         )
+        .route("/console/people/sync", post(people::sync))
+        .route("/console/groups", get(groups::list))
+        .route(
+            "/console/groups/new",
+            get(groups::new_form).post(groups::create),
+        )
+        .route(
+            "/console/groups/{name}",
+            get(groups::show).post(groups::change),
+        )
+        .route("/console/groups/{name}/{act}", post(groups::act))
         .route("/console/people/sample.csv", get(import::sample))
         .route("/console/people/{id}", get(people::show))
         .route("/console/connections", get(connections::show))
         .route("/console/connections/robots", post(connections::save))
         .route("/console/connections/remove", post(connections::remove))
         .route("/console/connections/test", post(connections::test))
+        .route(
+            "/console/connections/test-person",
+            post(connections::test_person),
+        )
+        .route(
+            "/console/connections/checks",
+            post(connections::checks::all),
+        )
+        .route(
+            "/console/connections/checks/{check}",
+            post(connections::checks::one),
+        )
+        .route(
+            "/console/connections/dingtalk",
+            get(connections::wizard::show),
+        )
+        .route(
+            "/console/connections/card-template.json",
+            get(connections::wizard::card_template),
+        )
         .route("/console/quota", get(quota::show))
         .route("/console/settings", get(settings::show))
         .route("/console/settings/password", post(settings::password))

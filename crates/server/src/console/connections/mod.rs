@@ -1,4 +1,8 @@
-//! The ways out: group robots, mail, the DingTalk app; what each can prove and how it is doing.
+//! The ways out: group robots, mail, the DingTalk app; what each can prove, how it is doing, and what is wrong.
+
+mod app;
+pub(super) mod checks;
+pub(super) mod wizard;
 
 use askama::Template;
 use axum::response::Response;
@@ -7,9 +11,10 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use yuezhi_store::{lanes, lanes::Lane, robots};
 
+use self::app::AppFacts;
 use super::{
     frame::{Frame, render},
-    session::{Flash, PageError, SignedIn},
+    session::{Flash, FlashKind, PageError, SignedIn},
     sign_in::with_status,
     ui::Markup,
     words::{self, Reason},
@@ -17,7 +22,9 @@ use super::{
 use crate::{
     actions::{
         ActionError, Refusal,
+        check_setup::Check,
         save_robot::{self, RobotInput},
+        send_test,
     },
     pages::status_of,
     texts::Texts,
@@ -61,7 +68,12 @@ struct Page {
     robots: Vec<RobotLine>,
     mail: Option<MailFacts>,
     broken: Vec<Broken>,
-    dingtalk: Option<String>,
+    dingtalk: Option<AppFacts>,
+    /// Channels a test message can go to one person by: their names.
+    testable: Vec<(String, String)>,
+    /// What a check found, where it was asked for without a script.
+    lines: Option<Vec<checks::Line>>,
+    first_check: &'static str,
     asked: Asked,
     is_edit: bool,
     wrong: Option<(&'static str, String)>,
@@ -106,21 +118,32 @@ pub(super) async fn show(me: SignedIn, Query(start): Query<Start>) -> Result<Res
         keywords: robot.keywords.join(", "),
         ..Asked::default()
     });
-    page(&me, asked, is_edit, None).await
+    let page = build(&me, asked, is_edit, None).await?;
+    Ok(render(&me, &page))
 }
 
-async fn page(
+/// The page with findings on it.
+async fn page_with(me: &SignedIn, lines: Vec<checks::Line>) -> Result<Response, PageError> {
+    let page = Page {
+        lines: Some(lines),
+        ..build(me, Asked::default(), false, None).await?
+    };
+    Ok(render(me, &page))
+}
+
+async fn build(
     me: &SignedIn,
     asked: Asked,
     is_edit: bool,
     refusal: Option<&Refusal>,
-) -> Result<Response, PageError> {
+) -> Result<Page, PageError> {
     let (lane_rows, stored) = me
         .app
         .db
         .read(|tx| Ok::<_, ActionError>((lanes::list(tx)?, robots::list(tx)?)))
         .await?;
     let channels = me.app.channels();
+    let dingtalk = app::facts(me, &lane_rows);
     let page = Page {
         f: Frame::load(me, "connections", me.t.get("console.nav.connections")).await?,
         t: me.t,
@@ -134,7 +157,10 @@ async fn page(
                 error: b.error.to_string(),
             })
             .collect(),
-        dingtalk: me.app.config.dingtalk.client_id.clone(),
+        testable: testable(me),
+        dingtalk,
+        lines: None,
+        first_check: Check::ALL[0].as_str(),
         asked: Asked {
             webhook: String::new(),
             secret: String::new(),
@@ -143,11 +169,20 @@ async fn page(
         is_edit,
         wrong: refusal.map(|refusal| (refusal.field.unwrap_or_default(), refusal.sentence(me.t))),
     };
-    let response = render(me, &page);
-    Ok(match refusal {
-        Some(refusal) => with_status(status_of(refusal.kind), response),
-        None => response,
-    })
+    Ok(page)
+}
+
+/// Personal channels, mail among them.
+fn testable(me: &SignedIn) -> Vec<(String, String)> {
+    me.app
+        .channels()
+        .lanes()
+        .filter(|channel| channel.limits().personal)
+        .map(|channel| {
+            let lane = channel.lane();
+            (lane.to_owned(), words::lane(me.t, lane))
+        })
+        .collect()
 }
 
 fn robot_lines(me: &SignedIn, lane_rows: &[Lane], stored: &[robots::Robot]) -> Vec<RobotLine> {
@@ -251,7 +286,10 @@ pub(super) async fn save(me: SignedIn, Form(asked): Form<Asked>) -> Result<Respo
             let told = tested.map(|()| Flash::ok(me.t.get("console.connections.saved_and_tested")));
             me.back("/console/connections", told)
         }
-        Err(ActionError::Refused(refusal)) => page(&me, asked, false, Some(&refusal)).await,
+        Err(ActionError::Refused(refusal)) => {
+            let page = build(&me, asked, false, Some(&refusal)).await?;
+            Ok(with_status(status_of(refusal.kind), render(&me, &page)))
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -283,4 +321,43 @@ pub(super) async fn test(me: SignedIn, Form(which): Form<Which>) -> Result<Respo
             ))
         }),
     )
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Whom {
+    lane: String,
+    staff_no: String,
+}
+
+/// A test message to one person, as a rule to whoever presses the button.
+pub(super) async fn test_person(
+    me: SignedIn,
+    Form(whom): Form<Whom>,
+) -> Result<Response, PageError> {
+    let told = send_test::send_test(&me.app, me.actor(), &whom.lane, &whom.staff_no)
+        .await
+        .map(|sent| match sent {
+            Ok(()) => Flash::ok(me.t.with2(
+                "setup.test.sent",
+                "name",
+                whom.staff_no.trim(),
+                "lane",
+                words::lane(me.t, &whom.lane),
+            )),
+            Err(why) => {
+                let reason = words::reason(me.t, why.code, Some(&why.detail));
+                let detail = if reason.detail.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", reason.detail)
+                };
+                Flash {
+                    kind: FlashKind::Bad,
+                    text: reason.text,
+                    more: format!("{}{detail}", reason.fix),
+                }
+            }
+        });
+    me.back("/console/connections", told)
 }
