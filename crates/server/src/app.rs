@@ -54,6 +54,10 @@ pub struct Inner {
     pub sightings: crate::workers::watch_sources::Sightings,
     /// Lanes that this node sends on right now.
     pub lanes_at_work: crate::workers::dispatch::LanesAtWork,
+    /// How far this node is in reading the DingTalk directory.
+    pub directory_progress: crate::actions::walk_directory::Progress,
+    /// The DingTalk Stream connection, while this node holds one.
+    stream: RwLock<Option<crate::workers::stream::Watcher>>,
     channels: RwLock<Arc<Registry>>,
     calendar: RwLock<Arc<WorkCalendar>>,
     /// Wakes the workers at once instead of at their next tick.
@@ -97,12 +101,12 @@ impl App {
         let now = clock.now();
         let fresh_instance = ids.next::<uuid::Uuid>(now).to_string();
         let fresh_key = LinkKey::fresh(&ids).to_text();
-        let (instance, key, robots, company_days) = db
+        let (instance, key, stored, company_days) = db
             .write(move |tx| {
                 Ok::<_, ActionError>((
                     yuezhi_store::settings::insert_if_absent(tx, "instance", &fresh_instance)?,
                     yuezhi_store::settings::insert_if_absent(tx, "link_key", &fresh_key)?,
-                    yuezhi_store::robots::list(tx)?,
+                    crate::wiring::Stored::read(tx)?,
                     yuezhi_store::settings::get(tx, CALENDAR_SETTING)?,
                 ))
             })
@@ -115,7 +119,7 @@ impl App {
             .parse()
             .map_err(ActionError::internal)?;
         let language = crate::texts::parse_language(&config.server.language).unwrap_or_default();
-        let registry = crate::wiring::registry(&config, &robots)?;
+        let registry = crate::wiring::registry(&config, &stored, &clock)?;
         let mut local = [0u8; 32];
         ids.fill(&mut local);
         let local_token = format!("local_{}", hex::encode(local));
@@ -135,6 +139,8 @@ impl App {
             set_up_tries: crate::actions::sign_in::Tries::default(),
             sightings: crate::workers::watch_sources::Sightings::default(),
             lanes_at_work: crate::workers::dispatch::LanesAtWork::default(),
+            directory_progress: crate::actions::walk_directory::Progress::default(),
+            stream: RwLock::new(None),
             channels: RwLock::new(Arc::new(registry)),
             calendar: RwLock::new(Arc::new(calendar)),
             wake: watch::channel(0).0,
@@ -179,6 +185,16 @@ impl App {
 
     pub fn replace_channels(&self, registry: Registry) {
         *self.channels.write().expect("no panic while locked") = Arc::new(registry);
+    }
+
+    /// How this node's DingTalk Stream connection is; `None` where it holds none.
+    pub fn stream_status(&self) -> Option<yuezhi_channels::stream::LinkStatus> {
+        let watcher = self.stream.read().expect("no panic while locked").clone();
+        watcher.map(|status| status())
+    }
+
+    pub fn watch_stream(&self, watcher: Option<crate::workers::stream::Watcher>) {
+        *self.stream.write().expect("no panic while locked") = watcher;
     }
 
     pub fn calendar(&self) -> Arc<WorkCalendar> {

@@ -18,7 +18,7 @@ use tower_http::{
     set_header::SetResponseHeaderLayer, timeout::TimeoutLayer,
 };
 
-use crate::{actions::ActionError, api, app::App, console, my, pages};
+use crate::{actions::ActionError, api, app::App, console, dingtalk_callback, my, pages};
 
 /// Longest a request may take; uploads of large files included.
 const LONGEST_REQUEST: Duration = Duration::from_secs(120);
@@ -44,6 +44,7 @@ pub fn router(app: App) -> Result<Router, ActionError> {
         .merge(console::routes())
         .merge(my::routes())
         .merge(api::routes(&app))
+        .merge(dingtalk_callback::routes())
         .route("/", get(home))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -53,15 +54,23 @@ pub fn router(app: App) -> Result<Router, ActionError> {
         .layer(ServiceBuilder::new().layer(CompressionLayer::new()).layer(
             TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_REQUEST),
         ));
+    let framed_by = framing_origin(&app)?;
+    let policy = content_security_policy(framed_by.as_deref());
+    let policy = HeaderValue::from_str(&policy).map_err(ActionError::internal)?;
     let layers = ServiceBuilder::new()
         .layer(CatchPanicLayer::custom(pages::panicked))
-        .layer(security_header(
+        .layer(SetResponseHeaderLayer::if_not_present(
             header::CONTENT_SECURITY_POLICY,
-            CONTENT_SECURITY_POLICY,
+            policy,
         ))
         .layer(security_header(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(security_header(header::REFERRER_POLICY, "same-origin"))
-        .layer(security_header(header::X_FRAME_OPTIONS, "DENY"))
+        // This older header cannot name an origin; where pages may be framed, the policy alone says by whom.
+        .option_layer(
+            framed_by
+                .is_none()
+                .then(|| security_header(header::X_FRAME_OPTIONS, "DENY")),
+        )
         // Pages are somebody's own; what may be kept says so itself.
         .layer(security_header(header::CACHE_CONTROL, "private, no-cache"))
         .layer(csrf.with_rejection_response(|_| pages::cross_site()));
@@ -72,7 +81,27 @@ pub fn router(app: App) -> Result<Router, ActionError> {
         .with_state(app))
 }
 
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'";
+/// Where `window.dd` comes from if not from here: a sandbox, whose chat client shows pages in a frame.
+fn framing_origin(app: &App) -> Result<Option<String>, ActionError> {
+    let Some(url) = &app.config.dingtalk.jsapi_url else {
+        return Ok(None);
+    };
+    let url = url::Url::parse(url).map_err(|error| {
+        ActionError::internal(format!("dingtalk.jsapi_url is not a web address: {error}"))
+    })?;
+    Ok(Some(url.origin().ascii_serialization()))
+}
+
+fn content_security_policy(framed_by: Option<&str>) -> String {
+    let (scripts, frames) = match framed_by {
+        Some(origin) => (format!("'self' {origin}"), origin),
+        None => ("'self'".to_owned(), "'none'"),
+    };
+    format!(
+        "default-src 'none'; script-src {scripts}; style-src 'self'; img-src 'self'; font-src 'self'; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {frames}; manifest-src 'self'"
+    )
+}
 
 fn security_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod demo;
+mod dingtalk_callback;
 pub mod documents;
 pub mod fan_out;
 pub mod http;

@@ -10,7 +10,14 @@ use tokio_util::sync::CancellationToken;
 use yuezhi_domain::IdSource;
 use yuezhi_store::{DatabaseConfig as StoreConfig, Db};
 
-use crate::{actions::ActionError, app::App, clock::Clock, config::Config, http, workers::Workers};
+use crate::{
+    actions::ActionError,
+    app::App,
+    clock::Clock,
+    config::Config,
+    http,
+    workers::{Workers, stream::Stream},
+};
 
 /// A running node.
 pub struct Node {
@@ -19,6 +26,7 @@ pub struct Node {
     stop: CancellationToken,
     server: JoinHandle<()>,
     workers: Workers,
+    stream: Option<Stream>,
 }
 
 /// How long open connections get to finish.
@@ -40,7 +48,9 @@ impl Node {
             }
         });
         let workers = Workers::start(&app);
+        let stream = Stream::start(&app);
         Ok(Self {
+            stream,
             app,
             address,
             stop,
@@ -53,6 +63,10 @@ impl Node {
     pub async fn stop(self) {
         self.stop.cancel();
         self.app.close_streams();
+        // First, so that what comes in is still worked on and metered.
+        if let Some(stream) = self.stream {
+            stream.stop().await;
+        }
         self.workers.stop().await;
         if tokio::time::timeout(FAREWELL, self.server).await.is_err() {
             tracing::warn!("some connections did not end in time");

@@ -21,7 +21,7 @@ pub use list::{
 };
 pub use outcome::{
     Cancelled, Failed, Retried, Sent, UNDELIVERABLE, cancel_claimed, record_failed, record_retry,
-    record_sent, retry, retry_lane,
+    record_sent, record_undelivered, retry, retry_lane,
 };
 pub use write::{
     ExpandPersonal, ExpandedPersonal, NewDelivery, cancel_due_for_settled,

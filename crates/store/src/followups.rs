@@ -48,6 +48,8 @@ const RETRY: &str = "UPDATE followups SET due_at = ?2, attempts = attempts + ?5,
      WHERE no {in_ids ?1} AND state = 'due'";
 const FAIL: &str = "UPDATE followups SET state = 'failed', attempts = attempts + 1, error_code = ?2, error_detail = ?3 \
      WHERE no {in_ids ?1} AND state = 'due'";
+const SHOWN: &str = "UPDATE followups SET state = 'done' WHERE kind = 'settle' AND lane = ?1 AND platform_id = ?2 \
+     AND person_no = ?3 AND state = 'due'";
 const WAITING: &str = "SELECT count(*) FROM followups WHERE state = 'due'";
 
 fn followup(row: &Row) -> Result<Followup, StoreError> {
@@ -108,6 +110,16 @@ pub fn waiting(tx: &mut Tx<'_>) -> Result<i64, StoreError> {
 /// The platform knows; how many were still due.
 pub fn record_done(tx: &mut Tx<'_>, nos: &[i64]) -> Result<u64, StoreError> {
     tx.exec(DONE, p![json(&nos)])
+}
+
+/// The person's copy shows it already, so the platform need not be told; whether it was to be.
+pub fn shown_already(
+    tx: &mut Tx<'_>,
+    lane: &str,
+    platform_id: &str,
+    person_no: i64,
+) -> Result<bool, StoreError> {
+    Ok(tx.exec(SHOWN, p![lane, platform_id, person_no])? > 0)
 }
 
 /// Again then. `counts`: whether it was an attempt (a held lane is none).

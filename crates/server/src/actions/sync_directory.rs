@@ -1,7 +1,7 @@
 //! Brings departments and people in step with the organisation's DingTalk directory.
 //!
-//! Called by the nightly worker, the console's button and `yuezhi people sync` (a whole walk), and by the Stream worker
-//! (one person, one department). Invariants: identity is the DingTalk user id, then the staff number; only people whom
+//! Called by `walk_directory` (a whole walk) and by the Stream worker (one person).
+//! Invariants: identity is the DingTalk user id, then the union id, then the staff number; only people whom
 //! the directory kept up to date before can be missed by it; a walk that did not see everything closes nobody; one that
 //! would lose many is stopped and asks. Weakness: a department that was renamed moves its people's path at the next walk.
 
@@ -16,7 +16,7 @@ use yuezhi_store::{
     settings,
 };
 
-use super::{ActionError, Actor, keep_people};
+use super::{ActionError, keep_people};
 use crate::app::App;
 
 /// Where the last walk stands in `settings`, as JSON of [`SyncReport`].
@@ -42,12 +42,15 @@ pub struct SyncReport {
     pub complete: bool,
     /// Whether anything was written.
     pub applied: bool,
+    /// What the app was not shown: code and detail.
+    pub findings: Vec<(String, String)>,
 }
 
 /// How a walk is to be applied.
 #[derive(Debug, Clone)]
 pub struct Apply {
-    pub actor: Actor,
+    /// As it stands in the audit trail.
+    pub actor: String,
     /// Count only.
     pub dry_run: bool,
     /// An administrator has seen that many would be closed, and wants it.
@@ -60,6 +63,8 @@ fn source_of(department_id: i64) -> String {
 }
 
 const SOURCE: &str = "dingtalk:";
+/// Kept of one walk.
+const MOST_FINDINGS: usize = 20;
 
 /// Applies a whole walk in one transaction.
 pub async fn apply(
@@ -69,7 +74,6 @@ pub async fn apply(
 ) -> Result<SyncReport, ActionError> {
     let now = app.now();
     let ids = app.ids.clone();
-    let dry_run = how.dry_run;
     let done = app
         .db
         .write(move |tx| {
@@ -88,7 +92,7 @@ pub async fn apply(
             Ok(report)
         }
         Err(Stop::DryRun(report)) => Ok(SyncReport {
-            applied: !dry_run,
+            applied: false,
             ..report
         }),
         Err(Stop::Action(error)) => Err(error),
@@ -120,6 +124,12 @@ fn apply_in(
         people: snapshot.people.len(),
         complete: snapshot.complete,
         applied: true,
+        findings: snapshot
+            .findings
+            .iter()
+            .take(MOST_FINDINGS)
+            .map(|finding| (finding.why.code.to_owned(), finding.why.detail.clone()))
+            .collect(),
         ..SyncReport::default()
     };
     let department_nos = keep_departments(tx, &snapshot.departments, ids, now)?;
@@ -162,7 +172,7 @@ fn apply_in(
         audit::append(
             tx,
             now,
-            &how.actor.to_string(),
+            &how.actor,
             "people.synced",
             "people:all",
             &detail.to_string(),
@@ -250,14 +260,32 @@ fn staff_nos(
     }
     let mut staff_nos = BTreeMap::new();
     for person in all {
-        let known = people::by_dingtalk_user_id(tx, &person.user_id)?.map(|known| known.staff_no);
-        let staff_no = match known {
+        let known = match people::by_dingtalk_user_id(tx, &person.user_id)? {
+            Some(known) => Some(known),
+            None => by_union_id(tx, person)?,
+        };
+        let staff_no = match known.map(|known| known.staff_no) {
             Some(staff_no) => staff_no,
             None => new_staff_no(tx, person, &wanted)?,
         };
         staff_nos.insert(person.user_id.clone(), staff_no);
     }
     Ok(staff_nos)
+}
+
+/// Who was taken in anew by the organisation may have another user id; the human being is the same.
+fn by_union_id(
+    tx: &mut Tx<'_>,
+    person: &DirectoryPerson,
+) -> Result<Option<people::Person>, StoreError> {
+    let union_id = person.union_id.as_deref().unwrap_or_default();
+    if union_id.is_empty() {
+        return Ok(None);
+    }
+    match people::no_by_union_id(tx, union_id)? {
+        Some(no) => people::get(tx, no),
+        None => Ok(None),
+    }
 }
 
 fn new_staff_no(
@@ -439,7 +467,7 @@ fn record(
     now: UnixMillis,
 ) -> Result<(), StoreError> {
     let detail = serde_json::json!({ "change": change }).to_string();
-    let actor = Actor::System.to_string();
+    let actor = super::Actor::System.to_string();
     audit::append(
         tx,
         now,

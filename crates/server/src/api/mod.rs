@@ -14,6 +14,7 @@ pub mod channels;
 pub mod deliveries;
 pub mod departments;
 mod form;
+pub mod groups;
 mod idempotency;
 pub mod input;
 pub mod metrics;
@@ -74,6 +75,7 @@ fn resources() -> OpenApiRouter<App> {
         .merge(notices::routes())
         .merge(people::routes())
         .merge(departments::routes())
+        .merge(groups::routes())
         .merge(schedules::routes())
         .merge(robots::routes())
         .merge(channels::routes())

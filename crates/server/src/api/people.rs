@@ -13,13 +13,15 @@ use super::{
     caller::Caller,
     departments,
     form::Form,
-    input::{Ask, Page, Window},
+    input::{Ask, Body, Page, Window},
     problem::ApiError,
 };
 use crate::{
     actions::{
         ActionError, Refusal,
         import_people::{self, ImportReport, ImportRequest},
+        sync_directory::SyncReport,
+        walk_directory::{self, Wanted},
     },
     app::App,
     texts::Texts,
@@ -30,6 +32,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_people))
         .routes(routes!(get_person))
         .routes(routes!(import))
+        .routes(routes!(sync_standing, start_sync))
 }
 
 /// Somebody of the directory.
@@ -230,5 +233,147 @@ fn of_report(report: ImportReport, texts: Texts) -> Import {
         rejoined: report.rejoined,
         left: report.left,
         problems: problems.collect(),
+    }
+}
+
+/// Where reading the organisation's DingTalk directory stands.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Sync {
+    /// Asked for and not done yet.
+    pub running: bool,
+    /// How far this node is; absent when it does not read right now.
+    pub progress: Option<SyncProgress>,
+    /// How the last one ended.
+    pub ended: Option<SyncEnded>,
+    /// When it is read next by itself; absent where `dingtalk.sync_people` is off.
+    pub next_at: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SyncProgress {
+    pub departments: usize,
+    pub departments_read: usize,
+    pub people: usize,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SyncEnded {
+    /// What `POST` answered.
+    pub id: String,
+    pub at: String,
+    pub dry_run: bool,
+    /// Why the directory could not be read: the reason's code, and a sentence.
+    pub error: Option<SyncFinding>,
+    pub result: Option<SyncResult>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SyncResult {
+    pub departments: usize,
+    pub people: usize,
+    pub created: usize,
+    pub updated: usize,
+    pub unchanged: usize,
+    /// Came back after having left.
+    pub rejoined: usize,
+    pub left: usize,
+    /// Would have been closed; more than is likely, so an administrator is asked (`allow_loss`).
+    pub held_back: usize,
+    /// Have not activated DingTalk and receive nothing there.
+    pub not_activated: usize,
+    /// Everything the app may see was read; only then is anybody closed.
+    pub complete: bool,
+    pub findings: Vec<SyncFinding>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SyncFinding {
+    pub code: String,
+    pub message: String,
+    pub detail: String,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SyncBody {
+    /// Count only, write nothing.
+    pub dry_run: bool,
+    /// Close people even if they are very many.
+    pub allow_loss: bool,
+}
+
+/// A sync that begins within a moment.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct SyncStarted {
+    pub id: String,
+}
+
+/// Read the organisation's DingTalk directory now.
+#[utoipa::path(post, path = "/api/v1/people/sync", tag = "people", request_body = SyncBody, responses((status = 202, body = SyncStarted)))]
+async fn start_sync(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<SyncBody>,
+) -> Result<(axum::http::StatusCode, Json<SyncStarted>), ApiError> {
+    let wanted = Wanted {
+        dry_run: body.dry_run,
+        allow_loss: body.allow_loss,
+    };
+    let id = walk_directory::ask(&app, &caller.actor, wanted).await?;
+    Ok((axum::http::StatusCode::ACCEPTED, Json(SyncStarted { id })))
+}
+
+/// Where it stands.
+#[utoipa::path(get, path = "/api/v1/people/sync", tag = "people", responses((status = 200, body = Sync)))]
+async fn sync_standing(State(app): State<App>, caller: Caller) -> Result<Json<Sync>, ApiError> {
+    let standing = walk_directory::standing(&app).await?;
+    let t = caller.texts;
+    let ended = standing.ended.map(|ended| SyncEnded {
+        id: ended.id,
+        at: yuezhi_domain::UnixMillis(ended.at).to_string(),
+        dry_run: ended.dry_run,
+        error: ended.error.map(|error| finding(t, error)),
+        result: ended.report.map(|report| sync_result(t, report)),
+    });
+    Ok(Json(Sync {
+        running: standing.running,
+        progress: standing.progress.map(|progress| SyncProgress {
+            departments: progress.departments,
+            departments_read: progress.departments_read,
+            people: progress.people,
+        }),
+        ended,
+        next_at: standing
+            .next_at
+            .filter(|_| app.config.dingtalk.sync_people)
+            .map(|at| at.to_string()),
+    }))
+}
+
+fn finding(t: Texts, (code, detail): (String, String)) -> SyncFinding {
+    SyncFinding {
+        message: t.of_value("messages.reason", &code),
+        code,
+        detail,
+    }
+}
+
+fn sync_result(t: Texts, report: SyncReport) -> SyncResult {
+    SyncResult {
+        departments: report.departments,
+        people: report.people,
+        created: report.created,
+        updated: report.updated,
+        unchanged: report.unchanged,
+        rejoined: report.rejoined,
+        left: report.left,
+        held_back: report.held_back,
+        not_activated: report.not_activated,
+        complete: report.complete,
+        findings: report
+            .findings
+            .into_iter()
+            .map(|found| finding(t, found))
+            .collect(),
     }
 }

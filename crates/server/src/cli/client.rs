@@ -120,6 +120,11 @@ impl Client {
             .await
     }
 
+    pub(super) async fn delete(&self, path: &str) -> Result<(), Failure> {
+        self.answer(self.request(Method::DELETE, path).send().await)
+            .await
+    }
+
     pub(super) async fn post_form<T: DeserializeOwned>(
         &self,
         path: &str,

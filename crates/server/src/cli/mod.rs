@@ -9,6 +9,7 @@ mod calendar;
 mod client;
 mod demo;
 mod doctor;
+mod groups;
 pub mod local;
 mod notices;
 mod output;
@@ -122,8 +123,10 @@ pub enum Command {
     Remind(notices::RemindArguments),
     /// Take a notice back.
     Cancel(notices::CancelArguments),
-    /// Import and list people.
+    /// Import, synchronise and list people.
     People(people::Arguments),
+    /// Notification groups: list, create, pause, resume, retry, forget.
+    Groups(groups::Arguments),
     /// Check database, robots, mail, clock, calendar, addresses; say what to do.
     Doctor(doctor::Arguments),
     /// Create and list API tokens.
@@ -216,6 +219,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Remind(arguments) => notices::remind(&global, arguments).await,
         Command::Cancel(arguments) => notices::cancel(&global, arguments).await,
         Command::People(arguments) => people::run(&global, arguments).await,
+        Command::Groups(arguments) => groups::run(&global, arguments).await,
         Command::Doctor(arguments) => doctor::run(&global, arguments).await,
         Command::Token(arguments) => token::run(&global, arguments).await,
         Command::Backup(arguments) => backup::backup(&global, arguments).await,

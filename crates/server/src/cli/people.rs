@@ -1,6 +1,6 @@
-//! `yuezhi people import FILE` and `yuezhi people list`.
+//! `yuezhi people import FILE`, `yuezhi people sync` and `yuezhi people list`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Subcommand;
 use reqwest::multipart::Form;
@@ -11,7 +11,7 @@ use super::{
     output::{self, Grid},
     publish::part,
 };
-use crate::api::people::{Import, Person};
+use crate::api::people::{Import, Person, Sync, SyncBody, SyncEnded, SyncStarted};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -23,6 +23,8 @@ pub struct Arguments {
 enum Command {
     /// Import people from CSV or xlsx: all rows, or none if one is wrong.
     Import(ImportArguments),
+    /// Read departments and people from the organisation's DingTalk directory.
+    Sync(SyncArguments),
     /// List people.
     List(ListArguments),
 }
@@ -37,6 +39,16 @@ struct ImportArguments {
     /// Check and count, write nothing.
     #[arg(long)]
     dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct SyncArguments {
+    /// Count only, write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Close those whom the directory does not have, even if they are very many.
+    #[arg(long)]
+    allow_loss: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +70,7 @@ struct ListArguments {
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Import(arguments) => import(global, &arguments).await,
+        Command::Sync(arguments) => sync(global, &arguments).await,
         Command::List(arguments) => list(global, &arguments).await,
     }
 }
@@ -108,6 +121,73 @@ async fn import(global: &Global, arguments: &ImportArguments) -> Result<(), Fail
     match report.problems.len() {
         0 => Ok(()),
         n => Err(Failure::usage(texts.count("cli.people_problems", n as i64))),
+    }
+}
+
+/// Between two looks at how far it is.
+const LOOKS: Duration = Duration::from_millis(300);
+/// A hundred thousand people take about half an hour at the platform's pace.
+const MOST_LOOKS: usize = 3 * 12_000;
+
+async fn sync(global: &Global, arguments: &SyncArguments) -> Result<(), Failure> {
+    let texts = global.texts();
+    let client = Client::find(global)?;
+    let body = SyncBody {
+        dry_run: arguments.dry_run,
+        allow_loss: arguments.allow_loss,
+    };
+    let started: SyncStarted = client.post("/api/v1/people/sync", &body).await?;
+    let bar = output::bar(0, texts.get("cli.people_reading"));
+    for _ in 0..MOST_LOOKS {
+        let standing: Sync = client.get("/api/v1/people/sync").await?;
+        if let Some(progress) = &standing.progress {
+            bar.set_length(progress.departments as u64);
+            bar.set_position(progress.departments_read as u64);
+        }
+        if let Some(ended) = standing.ended.filter(|ended| ended.id == started.id) {
+            bar.finish_and_clear();
+            return synced(global, ended);
+        }
+        tokio::time::sleep(LOOKS).await;
+    }
+    bar.finish_and_clear();
+    Err(Failure::failed(texts.get("cli.people_still_reading")))
+}
+
+fn synced(global: &Global, ended: SyncEnded) -> Result<(), Failure> {
+    let texts = global.texts();
+    if global.json {
+        output::json(&ended);
+    }
+    let Some(result) = ended.result else {
+        let error = ended
+            .error
+            .map(|error| format!("{} {}", error.message, error.detail));
+        return Err(Failure::failed(error.unwrap_or_default()));
+    };
+    if !global.json {
+        let key = if ended.dry_run {
+            "cli.people_would_sync"
+        } else {
+            "cli.people_synced"
+        };
+        let counts: [(&str, &dyn std::fmt::Display); 7] = [
+            ("people", &result.people),
+            ("departments", &result.departments),
+            ("created", &result.created),
+            ("updated", &result.updated),
+            ("unchanged", &result.unchanged),
+            ("rejoined", &result.rejoined),
+            ("left", &result.left),
+        ];
+        output::line(&texts.fill(key, &counts));
+        for finding in &result.findings {
+            output::note(&format!("{} {}", finding.message, finding.detail));
+        }
+    }
+    match i64::try_from(result.held_back).unwrap_or(i64::MAX) {
+        0 => Ok(()),
+        n => Err(Failure::failed(texts.count("cli.people_held_back", n))),
     }
 }
 

@@ -93,6 +93,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         robots: vec![settings],
         mail: None,
         login: None,
+        app: None,
+        groups: Vec::new(),
         oapi_base,
     })
     .map_err(|error| Failure::failed(error.to_string()))?;

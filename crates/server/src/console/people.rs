@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{extract::Path, response::Response};
-use axum_extra::extract::Query;
+use axum_extra::extract::{Form, Query};
 use serde::Deserialize;
 use yuezhi_domain::{NoticeState, ObligationState, PersonId};
 use yuezhi_store::{
@@ -13,12 +13,16 @@ use yuezhi_store::{
 
 use super::{
     frame::{Frame, render},
-    session::{PageError, SignedIn},
+    session::{Flash, PageError, SignedIn},
     ui::{Choice, Markup, address, grouped},
     words::{self, Tag},
 };
 use crate::{
-    actions::{ActionError, Refusal},
+    actions::{
+        ActionError, Refusal,
+        sync_directory::SyncReport,
+        walk_directory::{self, Wanted},
+    },
     texts::Texts,
 };
 
@@ -50,6 +54,116 @@ struct ListPage {
     next: Option<String>,
     first: Option<String>,
     is_filtered: bool,
+    sync: Option<SyncCard>,
+}
+
+/// How far the people are in step with the organisation's DingTalk directory.
+struct SyncCard {
+    is_running: bool,
+    /// `12 / 40`
+    progress: String,
+    last: Option<Markup>,
+    counts: String,
+    /// Why the last one failed.
+    error: Option<(String, String)>,
+    findings: Vec<(String, String)>,
+    /// Closed only if somebody wants it.
+    held_back: String,
+    not_activated: String,
+    next: Option<Markup>,
+}
+
+impl SyncCard {
+    async fn of(me: &SignedIn) -> Result<Option<Self>, PageError> {
+        if me.app.channels().app().is_none() {
+            return Ok(None);
+        }
+        let standing = walk_directory::standing(&me.app).await?;
+        let (t, tell) = (me.t, me.teller());
+        let by_itself = me.app.config.dingtalk.sync_people;
+        let reason = |(code, detail): &(String, String)| {
+            (t.of_value("messages.reason", code), detail.clone())
+        };
+        let last = standing.last;
+        let held_back = last.as_ref().map_or(0, |report| report.held_back);
+        Ok(Some(Self {
+            is_running: standing.running,
+            progress: standing
+                .progress
+                .map(|progress| {
+                    t.with2(
+                        "console.people_sync.progress",
+                        "people",
+                        progress.people,
+                        "departments",
+                        progress.departments_read,
+                    )
+                })
+                .unwrap_or_default(),
+            counts: last
+                .as_ref()
+                .map(|report| counts(t, report))
+                .unwrap_or_default(),
+            error: standing
+                .ended
+                .filter(|ended| !ended.dry_run)
+                .and_then(|ended| ended.error.as_ref().map(reason)),
+            findings: last
+                .iter()
+                .flat_map(|report| report.findings.iter().map(reason))
+                .collect(),
+            held_back: if held_back > 0 {
+                t.with(
+                    "console.people_sync.held_back",
+                    "n",
+                    grouped(held_back as i64),
+                )
+            } else {
+                String::new()
+            },
+            not_activated: match last.as_ref().map_or(0, |report| report.not_activated) {
+                0 => String::new(),
+                n => t.with("console.people_sync.not_activated", "n", grouped(n as i64)),
+            },
+            last: last.map(|report| tell.at(yuezhi_domain::UnixMillis(report.at))),
+            next: standing.next_at.filter(|_| by_itself).map(|at| tell.at(at)),
+        }))
+    }
+}
+
+fn counts(t: Texts, report: &SyncReport) -> String {
+    let counts: [(&str, &dyn std::fmt::Display); 7] = [
+        ("people", &report.people),
+        ("departments", &report.departments),
+        ("created", &report.created),
+        ("updated", &report.updated),
+        ("unchanged", &report.unchanged),
+        ("rejoined", &report.rejoined),
+        ("left", &report.left),
+    ];
+    t.fill("console.people_sync.counts", &counts)
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct SyncAsked {
+    allow_loss: String,
+}
+
+/// Reads the directory now.
+pub(super) async fn sync(
+    me: SignedIn,
+    Form(asked): Form<SyncAsked>,
+) -> Result<Response, PageError> {
+    let wanted = Wanted {
+        dry_run: false,
+        allow_loss: !asked.allow_loss.is_empty(),
+    };
+    let outcome = walk_directory::ask(&me.app, &me.actor(), wanted).await;
+    me.back(
+        "/console/people",
+        outcome.map(|_| Flash::ok(me.t.get("console.people_sync.started"))),
+    )
 }
 
 #[derive(Deserialize, Default)]
@@ -160,6 +274,7 @@ pub(super) async fn list(me: SignedIn, Query(asked): Query<Asked>) -> Result<Res
         is_filtered: !asked.q.trim().is_empty()
             || !asked.department.is_empty()
             || !asked.state.is_empty(),
+        sync: SyncCard::of(&me).await?,
         q: asked.q,
     };
     Ok(render(&me, &page))

@@ -28,6 +28,7 @@ struct SignInPage<'a> {
     next: &'a str,
     login: &'a str,
     error: Option<(String, String)>,
+    by_dingtalk: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -55,6 +56,7 @@ pub(super) async fn form(
             next: local_path(&asked.next),
             login: "",
             error: None,
+            by_dingtalk: sign_in::lets_administrators_in(&app),
         },
     ))
 }
@@ -76,11 +78,24 @@ pub(super) async fn submit(
                 next: local_path(&asked.next),
                 login: &asked.login,
                 error,
+                by_dingtalk: sign_in::lets_administrators_in(&app),
             };
             Ok(with_status(status_of(refusal.kind), pages::page(t, &page)))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Off to DingTalk's page; whoever comes back and is named in the configuration is in.
+pub(super) async fn dingtalk(
+    State(app): State<App>,
+    jar: CookieJar,
+    Query(asked): Query<SignInForm>,
+) -> Result<Response, PageError> {
+    if !sign_in::lets_administrators_in(&app) {
+        return Err(Refusal::conflict("dingtalk_not_configured").into());
+    }
+    Ok(crate::my::to_dingtalk(&app, jar, local_path(&asked.next))?)
 }
 
 /// The page under another status than 200.

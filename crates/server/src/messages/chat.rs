@@ -3,12 +3,15 @@
 //! Called by the Stream worker and the HTTP callback. Texts stand in `locales/<language>/chat.toml`. Markdown in the
 //! subset that DingTalk documents: headings, bold, links, lists; a line break is two blanks and a newline.
 
-use yuezhi_domain::UnixMillis;
+use std::collections::BTreeMap;
+
+use yuezhi_channels::{Link, Message, Para, card};
+use yuezhi_domain::{DeliveryKind, UnixMillis};
 
 use super::{House, clock_time, day_and_time};
 use crate::{
     actions::answer_in_chat::{ChatAnswer, Said, Waiting},
-    texts::Texts,
+    texts::{Language, Texts},
 };
 
 /// Listed in one answer; the page shows all.
@@ -77,6 +80,16 @@ pub fn markdown(house: &House, answer: &ChatAnswer, in_group: bool, now: UnixMil
     }
 }
 
+/// What the card shows to whoever pressed its button; the names of the template's variables.
+pub fn on_card(house: &House, answer: &ChatAnswer) -> BTreeMap<String, String> {
+    let mut shown = match answer.what {
+        Said::Confirmed { .. } | Said::Already { .. } => card::confirmed(answer.language),
+        _ => BTreeMap::new(),
+    };
+    shown.insert("state".to_owned(), headline(answer, house));
+    shown
+}
+
 /// One line for a card, a push notice or the title of a markdown answer.
 pub fn headline(answer: &ChatAnswer, house: &House) -> String {
     let t = Texts::of(answer.language);
@@ -90,6 +103,45 @@ pub fn headline(answer: &ChatAnswer, house: &House) -> String {
         Said::NotOwed { number } => t.with("chat.not_owed", "number", number),
         Said::Stranger => t.get("chat.stranger").to_owned(),
         Said::Help => t.get("chat.help_title").to_owned(),
+    }
+}
+
+/// The first words to those who are new in a notification group: what it is for, and what the robot understands.
+pub fn welcome(
+    house: &House,
+    group: &str,
+    names: &[&str],
+    is_new_group: bool,
+    language: Language,
+) -> Message {
+    let t = Texts::of(language);
+    let lead = if is_new_group {
+        t.with("chat.welcome_all", "group", group)
+    } else {
+        let shown = names.iter().take(LISTED).copied().collect::<Vec<_>>();
+        let shown = shown.join(t.get("chat.names_joined_by"));
+        if names.len() > LISTED {
+            t.with2("chat.welcome_many", "names", shown, "n", names.len())
+        } else {
+            t.with("chat.welcome", "names", shown)
+        }
+    };
+    let title = t.with2(
+        "chat.welcome_title",
+        "organisation",
+        &house.organisation,
+        "group",
+        group,
+    );
+    Message {
+        body: ["welcome_told", "welcome_confirm", "welcome_ask"]
+            .map(|key| Para::Bullet(t.of_value("chat", key)))
+            .into(),
+        links: vec![Link {
+            label: t.get("chat.my").to_owned(),
+            url: format!("{}/my", house.public_url),
+        }],
+        ..Message::new(DeliveryKind::Standing, language, &title, &lead)
     }
 }
 

@@ -12,6 +12,7 @@ mod sign_in;
 mod view;
 mod who;
 
+pub use sign_in::to_dingtalk;
 pub use view::Comparisons;
 
 use axum::{
@@ -43,6 +44,7 @@ pub fn routes() -> Router<App> {
             get(sign_in::link).post(sign_in::use_link),
         )
         .route("/my/sign-in/dingtalk", get(sign_in::dingtalk))
+        .route("/my/sign-in/inside", post(sign_in::inside))
         .route("/my/sign-in/dingtalk/return", get(sign_in::dingtalk_return))
         .route("/my/sign-out", post(sign_in::sign_out))
         .route("/p/{slug}", get(list::policy))

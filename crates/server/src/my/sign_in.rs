@@ -1,6 +1,8 @@
 //! The employees' sign-in page: through DingTalk, or by a link in a mail.
 //!
-//! A sign-in link shows a page with one button, because mail scanners fetch links and must not use them up.
+//! Inside DingTalk's client nothing has to be pressed: a script asks the client who reads and posts the code (免登).
+//! A sign-in link shows a page with one button, because mail scanners fetch links and must not use them up. The way
+//! back from DingTalk's page is one address for employees and administrators; `next` says who is meant.
 
 use askama::Template;
 use axum::{
@@ -39,6 +41,35 @@ struct SignInPage {
     error: String,
     by_dingtalk: bool,
     by_mail: bool,
+    /// The client that shows the page may say who reads.
+    inside: Option<Inside>,
+}
+
+/// What the script of the page needs.
+struct Inside {
+    script: String,
+    client_id: String,
+    corp_id: String,
+}
+
+impl Inside {
+    /// Nothing is loaded in other browsers: the script is large, and of no use there.
+    fn of(app: &App, headers: &HeaderMap) -> Option<Self> {
+        let dingtalk = &app.config.dingtalk;
+        if !dingtalk.has_app()
+            || (dingtalk.jsapi_url.is_none() && !user_agent(headers).contains("DingTalk"))
+        {
+            return None;
+        }
+        Some(Self {
+            script: dingtalk
+                .jsapi_url
+                .clone()
+                .unwrap_or_else(|| pages::asset("vendor/dingtalk-auth.js").to_owned()),
+            client_id: dingtalk.client_id.clone()?,
+            corp_id: dingtalk.corp_id.clone()?,
+        })
+    }
 }
 
 impl SignInPage {
@@ -56,6 +87,7 @@ impl SignInPage {
             error: String::new(),
             by_dingtalk: app.channels().dingtalk_login().is_some(),
             by_mail: app.channels().mail().is_some(),
+            inside: None,
         }
     }
 }
@@ -68,10 +100,13 @@ pub async fn form(
 ) -> Response {
     match who::session(&app, &headers).await {
         Ok(Some(_)) => Redirect::to(&who::local_path(query.next.as_deref())).into_response(),
-        Ok(None) => pages::page(
-            reader.texts,
-            &SignInPage::new(&app, reader.texts, query.next.as_deref()),
-        ),
+        Ok(None) => {
+            let page = SignInPage {
+                inside: Inside::of(&app, &headers),
+                ..SignInPage::new(&app, reader.texts, query.next.as_deref())
+            };
+            pages::page(reader.texts, &page)
+        }
         Err(error) => pages::error_page(reader.texts, &error),
     }
 }
@@ -183,6 +218,40 @@ pub async fn use_link(
     }
 }
 
+#[derive(Debug, serde::Deserialize)]
+pub struct InsideForm {
+    #[serde(default)]
+    pub code: String,
+    pub next: Option<String>,
+}
+
+/// Signs in by the code that DingTalk's client gave. A failure shows the page without the script, so that it ends.
+pub async fn inside(
+    State(app): State<App>,
+    reader: Reader,
+    headers: HeaderMap,
+    jar: CookieJar,
+    Form(form): Form<InsideForm>,
+) -> Response {
+    let next = who::local_path(form.next.as_deref());
+    match sign_in::by_dingtalk_code(&app, &form.code, user_agent(&headers)).await {
+        Ok(cookie) => {
+            let jar = jar.add(who::session_cookie(&app, cookie.0));
+            (jar, Redirect::to(&next)).into_response()
+        }
+        Err(ActionError::Refused(refusal)) => {
+            let page = SignInPage {
+                error: refusal.sentence(reader.texts),
+                ..SignInPage::new(&app, reader.texts, Some(&next))
+            };
+            let mut response = pages::page(reader.texts, &page);
+            *response.status_mut() = pages::status_of(refusal.kind);
+            response
+        }
+        Err(error) => pages::error_page(reader.texts, &error),
+    }
+}
+
 /// Off to DingTalk's page; the nonce and the way on travel in a cookie of ten minutes.
 pub async fn dingtalk(
     State(app): State<App>,
@@ -190,15 +259,26 @@ pub async fn dingtalk(
     jar: CookieJar,
     Query(query): Query<NextQuery>,
 ) -> Response {
-    match sign_in::dingtalk_sign_in_url(&app) {
-        Ok((url, nonce)) => {
-            let value = format!("{nonce} {}", who::local_path(query.next.as_deref()));
-            let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
-            let cookie = pages::cookie(&app, NONCE_COOKIE, value, 600, SameSite::Lax);
-            (jar.add(cookie), Redirect::to(url.as_str())).into_response()
-        }
+    match to_dingtalk(&app, jar, &who::local_path(query.next.as_deref())) {
+        Ok(response) => response,
         Err(error) => pages::error_page(reader.texts, &error),
     }
+}
+
+/// As [`dingtalk`], for the console's sign-in page too: `next` is a path of this server.
+pub fn to_dingtalk(app: &App, jar: CookieJar, next: &str) -> Result<Response, ActionError> {
+    let (url, nonce) = sign_in::dingtalk_sign_in_url(app)?;
+    let value = format!("{nonce} {next}");
+    let value: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    let cookie = pages::cookie(app, NONCE_COOKIE, value, 600, SameSite::Lax);
+    Ok((jar.add(cookie), Redirect::to(url.as_str())).into_response())
+}
+
+/// Whether whoever comes back wants the console.
+fn is_console(next: Option<&str>) -> bool {
+    next.is_some_and(|next| {
+        next == "/console" || next.starts_with("/console/") || next.starts_with("/console?")
+    })
 }
 
 /// What DingTalk sends back; it names the code `code` and `authCode`.
@@ -239,12 +319,39 @@ pub async fn dingtalk_return(
         state: &query.state,
         nonce,
     };
+    if is_console(next.as_deref()) {
+        return console_return(
+            &app,
+            reader,
+            jar,
+            back,
+            (user_agent(&headers), next.as_deref()),
+        )
+        .await;
+    }
     match sign_in::by_dingtalk(&app, back, user_agent(&headers)).await {
         Ok(cookie) => {
             let jar = jar
                 .remove(Cookie::build(NONCE_COOKIE).path("/"))
                 .add(who::session_cookie(&app, cookie.0));
             (jar, Redirect::to(&who::local_path(next.as_deref()))).into_response()
+        }
+        Err(error) => pages::error_page(reader.texts, &error),
+    }
+}
+
+async fn console_return(
+    app: &App,
+    reader: Reader,
+    jar: CookieJar,
+    back: sign_in::DingTalkReturn<'_>,
+    (user_agent, next): (&str, Option<&str>),
+) -> Response {
+    match sign_in::administrator_by_dingtalk(app, back, user_agent).await {
+        Ok(session) => {
+            let jar = jar.remove(Cookie::build(NONCE_COOKIE).path("/"));
+            let inside = crate::console::sign_in_response(app, &session, next.unwrap_or_default());
+            (jar, inside).into_response()
         }
         Err(error) => pages::error_page(reader.texts, &error),
     }

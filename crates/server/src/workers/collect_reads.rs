@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use yuezhi_channels::{ReadReport, Reader, SentMessage};
+use yuezhi_channels::{ReadReport, Reader, SentMessage, Undelivered};
 use yuezhi_domain::{ReceiptId, ReceiptKind, ReceiptSource, UnixMillis};
 use yuezhi_store::{
-    Tx, notices, obligations, people,
+    Tx, deliveries, notices, obligations, people,
     platform_messages::{self, PlatformMessage},
     receipts::{self, NewReceipt},
     versions,
@@ -84,7 +84,15 @@ async fn ask(
         sent_at: message.sent_at,
     };
     match channel.readers(&sent, now).await {
-        ReadReport::Readers(readers) => record(app, message, readers, next, now).await,
+        ReadReport::Readers {
+            readers,
+            undelivered,
+        } => {
+            if !undelivered.is_empty() {
+                record_undelivered(app, &message, undelivered).await?;
+            }
+            record(app, message, readers, next, now).await
+        }
         ReadReport::Later { after, why } => {
             tracing::debug!(lane = %message.lane, code = why.code, "who has read cannot be asked now");
             postpone(
@@ -146,6 +154,28 @@ async fn record(
         app.announce(notice_no);
     }
     Ok(())
+}
+
+/// Sending was accepted, and these people still got nothing: their deliveries have failed, with the reason.
+async fn record_undelivered(
+    app: &App,
+    message: &PlatformMessage,
+    undelivered: Vec<Undelivered>,
+) -> Result<(), ActionError> {
+    let (lane, platform_id) = (message.lane.clone(), message.platform_id.clone());
+    tracing::warn!(%lane, people = undelivered.len(), "people did not get a message that the platform had taken");
+    app.db
+        .write(move |tx| {
+            for one in &undelivered {
+                let user_id = [one.dingtalk_user_id.clone()];
+                let nos = people::nos_by_dingtalk_user_ids(tx, &user_id)?;
+                let nos: Vec<i64> = nos.values().copied().collect();
+                let why = (one.why.code, one.why.detail.as_str());
+                deliveries::record_undelivered(tx, (&lane, &platform_id), &nos, why)?;
+            }
+            Ok::<_, ActionError>(())
+        })
+        .await
 }
 
 /// Receipts for those of whom there is none yet on this lane; whether there were such.

@@ -10,7 +10,11 @@ pub mod dispatch;
 pub mod expand;
 pub mod follow_up;
 pub mod housekeep;
+pub mod keep_groups;
+pub mod meter;
 pub mod remind;
+pub mod stream;
+pub mod sync_people;
 pub mod watch_sources;
 
 use std::{panic::AssertUnwindSafe, time::Duration};
@@ -69,6 +73,21 @@ const WORKERS: &[Worker] = &[
         tick: |app| Box::pin(collect_reads::tick(app)),
     },
     Worker {
+        name: "sync_people",
+        interval: Duration::from_secs(60),
+        tick: |app| Box::pin(sync_people::tick(app)),
+    },
+    Worker {
+        name: "keep_groups",
+        interval: Duration::from_secs(60),
+        tick: |app| Box::pin(keep_groups::tick(app)),
+    },
+    Worker {
+        name: "meter",
+        interval: Duration::from_secs(5),
+        tick: |app| Box::pin(meter::tick(app)),
+    },
+    Worker {
         name: "watch_sources",
         interval: Duration::from_secs(1),
         tick: |app| Box::pin(watch_sources::tick(app)),
@@ -108,6 +127,9 @@ impl Workers {
     pub async fn stop(mut self) {
         self.stop.cancel();
         while self.tasks.join_next().await.is_some() {}
+        if let Err(error) = meter::tick(&self.app).await {
+            tracing::error!(%error, "the last metered calls were not written down");
+        }
         if tokio::time::timeout(FAREWELL, dispatch::stop(&self.app))
             .await
             .is_err()

@@ -29,10 +29,31 @@ const FAIL: &str = "UPDATE deliveries SET state = ?3, attempts = attempts + 1, e
      lease_owner = NULL, lease_until = NULL WHERE no = ?1 AND state = 'sending' AND lease_owner = ?2";
 const CANCEL_CLAIMED: &str = "UPDATE deliveries SET state = 'cancelled', error_code = ?3, lease_owner = NULL, \
      lease_until = NULL WHERE no = ?1 AND state = 'sending' AND lease_owner = ?2";
+const UNDELIVERED: &str = "UPDATE deliveries SET state = 'failed', error_code = ?4, error_detail = ?5 \
+     WHERE lane = ?1 AND platform_id = ?2 AND person_no {in_ids ?3} AND state = 'sent'";
 const RETRY: &str = "UPDATE deliveries SET state = 'due', due_at = ?2, leader_no = NULL, attempts = 0 \
      WHERE no = ?1 AND state IN ('failed', 'undeliverable')";
 const RETRY_LANE: &str = "UPDATE deliveries SET state = 'due', due_at = ?2, leader_no = NULL, attempts = 0 \
      WHERE state = 'failed' AND lane = ?1";
+
+/// The platform took a message and said later that these people never got it; how many.
+pub fn record_undelivered(
+    tx: &mut Tx<'_>,
+    (lane, platform_id): (&str, &str),
+    person_nos: &[i64],
+    (code, detail): (&str, &str),
+) -> Result<u64, StoreError> {
+    tx.exec(
+        UNDELIVERED,
+        p![
+            lane,
+            platform_id,
+            crate::domain_values::json(&person_nos),
+            code,
+            detail
+        ],
+    )
+}
 
 /// Why somebody cannot be reached on a lane at all, whoever finds it out.
 pub const UNDELIVERABLE: [&str; 2] = ["no_address", "dingtalk_inactive"];

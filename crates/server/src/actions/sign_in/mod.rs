@@ -1,14 +1,16 @@
-//! Signing in: administrators by password, employees by a link in a mail or through DingTalk.
+//! Signing in: administrators by password or through DingTalk, employees by a link in a mail or through DingTalk.
 //!
 //! Called by the console's and the employees' sign-in pages. A session is 32 random bytes in a cookie; the database
 //! holds only their hash. Invariant: nobody becomes anybody by GET alone except through a sign-in link that was
 //! asked for minutes ago, and a link that opens one notice never signs in. Weakness: tries are counted per node.
 
+mod administrator;
 mod dingtalk;
 mod link;
 mod password;
 
-pub use dingtalk::{DingTalkReturn, by_dingtalk, dingtalk_sign_in_url};
+pub use administrator::{administrator_by_dingtalk, lets_administrators_in};
+pub use dingtalk::{DingTalkReturn, by_dingtalk, by_dingtalk_code, dingtalk_sign_in_url};
 pub use link::{by_link, request_link};
 pub use password::{FirstAccount, change_password, into_demo, is_set_up, set_up, with_password};
 
@@ -87,12 +89,17 @@ async fn open_session(
 /// The account a console cookie belongs to, if it is still good.
 pub async fn account_of(app: &App, cookie: &str) -> Result<Option<Account>, ActionError> {
     let (hash, now) = (secret_hash(cookie), app.now());
+    let here = app.clone();
     app.db
         .read(move |tx| {
             let Some(no) = sessions::by_hash(tx, &hash, now)?.and_then(|s| s.account_no) else {
                 return Ok::<_, ActionError>(None);
             };
-            Ok(yuezhi_store::accounts::get(tx, no)?.filter(|a| a.disabled_at.is_none()))
+            let account = yuezhi_store::accounts::get(tx, no)?.filter(|a| a.disabled_at.is_none());
+            Ok(match account {
+                Some(account) if administrator::is_still_good(&here, tx, &account)? => Some(account),
+                _ => None,
+            })
         })
         .await
 }

@@ -226,7 +226,7 @@ fn check_strength(password: &str, login: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn hash(password: &str) -> Result<String, ActionError> {
+pub(super) async fn hash(password: &str) -> Result<String, ActionError> {
     let _turn = AT_ONCE.acquire().await.map_err(ActionError::internal)?;
     let password = password.to_owned();
     tokio::task::spawn_blocking(move || {
