@@ -163,14 +163,15 @@ impl Way for Announcement {
 }
 
 fn new_announcement(load: &Load<'_>) -> NewAnnouncement {
-    let room = CONTENT_BYTES.saturating_sub(load.url.len() + 2);
+    let title = title(load.message);
+    let room = CONTENT_BYTES.saturating_sub(title.len() + load.url.len() + 2);
     let mut content = in_bytes(&plain_lines(load.message), room);
     if !load.url.is_empty() {
         content.push_str("\n\n");
         content.push_str(load.url);
     }
     NewAnnouncement {
-        title: title(load.message),
+        title,
         content,
         receivers: AnnouncementTo {
             departments: Vec::new(),

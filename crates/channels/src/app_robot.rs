@@ -30,8 +30,8 @@ pub(crate) struct AppRobot {
 }
 
 impl AppRobot {
-    pub(crate) fn open(app: &Arc<DingTalkApp>) -> Option<Arc<dyn Channel>> {
-        Some(personal::lane(Self {
+    pub(crate) fn open(app: &Arc<DingTalkApp>) -> Arc<dyn Channel> {
+        personal::lane(Self {
             app: Arc::clone(app),
             limits: Limits {
                 people_per_call: PEOPLE_PER_SEND,
@@ -39,7 +39,7 @@ impl AppRobot {
                 read_checks: limits::WITHIN_A_DAY,
                 ..limits::of(ChannelKind::AppRobot, app)
             },
-        }))
+        })
     }
 }
 

@@ -28,8 +28,8 @@ pub(crate) struct Ding {
 }
 
 impl Ding {
-    pub(crate) fn open(app: &Arc<DingTalkApp>) -> Option<Arc<dyn Channel>> {
-        Some(personal::lane(Self {
+    pub(crate) fn open(app: &Arc<DingTalkApp>) -> Arc<dyn Channel> {
+        personal::lane(Self {
             app: Arc::clone(app),
             limits: Limits {
                 people_per_call: IN_APP_RECEIVERS,
@@ -37,7 +37,7 @@ impl Ding {
                 read_checks: limits::WITHIN_A_DAY,
                 ..limits::of(ChannelKind::Ding, app)
             },
-        }))
+        })
     }
 }
 

@@ -47,5 +47,5 @@ pub use message::{
     SentMessage,
 };
 pub use outcome::{CheckReport, Finding, Level, Outcome, ReadReport, Reader, Undelivered, Why};
-pub use registry::{Broken, ChannelConfig, ConfigError, Registry, RegistryConfig, open};
+pub use registry::{Broken, ChannelConfig, ConfigError, Registry, RegistryConfig, lanes_of, open};
 pub use robot::RobotSettings;

@@ -85,13 +85,13 @@ fn open_at(
 }
 
 /// The lanes that go through the app: those to single people that its settings suffice for, and two a group.
-fn lanes_of(app: &Arc<DingTalkApp>, groups: &[GroupSettings]) -> Vec<Arc<dyn Channel>> {
+pub fn lanes_of(app: &Arc<DingTalkApp>, groups: &[GroupSettings]) -> Vec<Arc<dyn Channel>> {
     let mut lanes: Vec<Arc<dyn Channel>> = [
         WorkNotice::open(app),
-        AppRobot::open(app),
+        Some(AppRobot::open(app)),
         Card::open(app),
         Todo::open(app),
-        Ding::open(app),
+        Some(Ding::open(app)),
         Announcement::open(app),
     ]
     .into_iter()

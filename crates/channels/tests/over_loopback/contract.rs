@@ -1,7 +1,11 @@
 //! What holds for every channel, whatever is behind it. A new channel adds one `Bench` here.
 
+use std::sync::Arc;
+
+use serde_json::Value;
 use yuezhi_channels::{BoxFuture, Channel, Level, MailTls, Outcome, Para, Recipient};
 
+use crate::app_server::{self, AppServer};
 use crate::posts::{message, post, post_of};
 use crate::robot_server::{RobotServer, SECRET, TOKEN, robot_channel};
 use crate::smtp_server::{Instead, PASSWORD, SmtpServer, mail_channel};
@@ -20,8 +24,8 @@ enum Fault {
 
 /// A channel and the fake it talks to.
 trait Bench: Send + Sync {
-    fn channel(&self) -> Box<dyn Channel>;
-    fn unreachable(&self) -> Box<dyn Channel>;
+    fn channel(&self) -> Arc<dyn Channel>;
+    fn unreachable(&self) -> Arc<dyn Channel>;
     fn cause(&self, fault: Fault);
     /// Texts as they arrived.
     fn arrived(&self) -> Vec<String>;
@@ -31,12 +35,12 @@ trait Bench: Send + Sync {
 struct RobotBench(RobotServer);
 
 impl Bench for RobotBench {
-    fn channel(&self) -> Box<dyn Channel> {
-        self.0.channel()
+    fn channel(&self) -> Arc<dyn Channel> {
+        self.0.channel().into()
     }
 
-    fn unreachable(&self) -> Box<dyn Channel> {
-        robot_channel("http://127.0.0.1:9", &[])
+    fn unreachable(&self) -> Arc<dyn Channel> {
+        robot_channel("http://127.0.0.1:9", &[]).into()
     }
 
     fn cause(&self, fault: Fault) {
@@ -73,15 +77,16 @@ impl Bench for RobotBench {
 struct MailBench(SmtpServer);
 
 impl Bench for MailBench {
-    fn channel(&self) -> Box<dyn Channel> {
-        self.0.channel()
+    fn channel(&self) -> Arc<dyn Channel> {
+        self.0.channel().into()
     }
 
-    fn unreachable(&self) -> Box<dyn Channel> {
+    fn unreachable(&self) -> Arc<dyn Channel> {
         mail_channel(yuezhi_channels::MailConfig {
             port: 9,
             ..self.0.config()
         })
+        .into()
     }
 
     fn cause(&self, fault: Fault) {
@@ -124,12 +129,130 @@ impl Bench for MailBench {
     }
 }
 
+/// One lane of the organisation's app.
+struct AppBench {
+    server: AppServer,
+    lane: &'static str,
+    /// Where its messages go.
+    path: &'static str,
+    /// What a person sees of a request there.
+    shown: fn(&Value) -> Vec<&Value>,
+}
+
+impl AppBench {
+    /// In the words of the host that the lane talks to.
+    fn refusal(&self, errcode: &str, status: u16, code: &str, words: &str) {
+        let (status, body) = if self.path.starts_with("/v1.0") {
+            (
+                status,
+                format!(r#"{{"code":"{code}","message":"{words}","requestid":"r"}}"#),
+            )
+        } else {
+            (
+                200,
+                format!(r#"{{"errcode":{errcode},"errmsg":"{words}"}}"#),
+            )
+        };
+        self.server.says(self.path, status, &body);
+    }
+}
+
+impl Bench for AppBench {
+    fn channel(&self) -> Arc<dyn Channel> {
+        self.server.channel(self.lane)
+    }
+
+    fn unreachable(&self) -> Arc<dyn Channel> {
+        let app = app_server::app(app_server::settings("http://127.0.0.1:9"));
+        app_server::channel(&app, self.lane)
+    }
+
+    fn cause(&self, fault: Fault) {
+        // What was announced is not found, so nobody knows whether it is out.
+        let none = r#"{"errcode":0,"result":[]}"#;
+        self.server.says(app_server::ANNOUNCEMENT_IDS, 200, none);
+        match fault {
+            Fault::Throttled => self.refusal("143103", 400, "send.too.fast", "too fast"),
+            Fault::ServerError => self.server.says(self.path, 503, "busy"),
+            Fault::SilentAfterTheMessage => self.server.stalls(self.path),
+            Fault::CutAfterTheMessage => self.server.says(self.path, 200, r#"{"errcode":0,"#),
+            Fault::ContentRefused => {
+                self.refusal("1430002", 400, "contain.notAllowed.content", "违禁内容");
+            }
+            Fault::CredentialsRefused => self.server.says(
+                app_server::TOKEN,
+                400,
+                r#"{"requestid":"r","code":"invalidClientIdOrSecret","message":"无效的clientId或者clientSecret"}"#,
+            ),
+            Fault::EchoesSecrets => {
+                let words = format!(
+                    "/x?access_token={} x-acs-dingtalk-access-token: {}",
+                    app_server::ACCESS_TOKEN,
+                    app_server::ACCESS_TOKEN
+                );
+                self.refusal("-1", 500, "system.error", &words);
+            }
+        }
+    }
+
+    fn arrived(&self) -> Vec<String> {
+        let text = |value: &Value| match value.as_str() {
+            Some(text) => text.to_owned(),
+            None => value.to_string(),
+        };
+        let words = |request: &app_server::Request| {
+            let shown = (self.shown)(&request.body).into_iter();
+            shown.map(text).collect()
+        };
+        self.server.to(self.path).iter().map(words).collect()
+    }
+
+    fn secrets(&self) -> &'static [&'static str] {
+        &[app_server::ACCESS_TOKEN, app_server::CLIENT_SECRET]
+    }
+}
+
+async fn app_benches() -> Vec<Box<dyn Bench>> {
+    type Shown = fn(&Value) -> Vec<&Value>;
+    let ways: [(&'static str, &'static str, Shown); 6] = [
+        ("work_notice", app_server::NOTICE_SEND, |body| {
+            vec![&body["msg"]]
+        }),
+        ("app_robot", app_server::ROBOT_SEND, |body| {
+            vec![&body["msgParam"]]
+        }),
+        ("card", app_server::CARD_CREATE, |body| {
+            vec![&body["cardData"]["cardParamMap"]]
+        }),
+        ("todo", app_server::TODO_CREATE, |body| {
+            vec![&body["subject"]]
+        }),
+        ("ding", app_server::DING_SEND, |body| vec![&body["content"]]),
+        ("announcement", app_server::ANNOUNCE, |body| {
+            let request = &body["create_request"];
+            vec![&request["title"], &request["content"]]
+        }),
+    ];
+    let mut benches: Vec<Box<dyn Bench>> = Vec::new();
+    for (lane, path, shown) in ways {
+        benches.push(Box::new(AppBench {
+            server: AppServer::start().await,
+            lane,
+            path,
+            shown,
+        }));
+    }
+    benches
+}
+
 async fn benches() -> Vec<Box<dyn Bench>> {
     let robot: BoxFuture<'_, Box<dyn Bench>> =
         Box::pin(async { Box::new(RobotBench(RobotServer::start().await)) as _ });
     let mail: BoxFuture<'_, Box<dyn Bench>> =
         Box::pin(async { Box::new(MailBench(SmtpServer::start(MailTls::None).await)) as _ });
-    vec![robot.await, mail.await]
+    let mut benches = vec![robot.await, mail.await];
+    benches.extend(app_benches().await);
+    benches
 }
 
 async fn outcome_of(bench: &dyn Bench, fault: Fault) -> Outcome {
@@ -228,6 +351,8 @@ async fn an_over_long_text_arrives_without_a_split_character() {
     for bench in benches().await {
         let mut message = message();
         message.body = vec![Para::Text("👨‍👩‍👧第一条 制度全文。".repeat(8000))];
+        // Not every way shows the body.
+        message.lead = "👨‍👩‍👧请阅读。".repeat(800);
         let outcome = bench.channel().send(&post_of(message)).await;
         assert!(matches!(outcome, Outcome::Sent { .. }), "{outcome:?}");
         let text = bench.arrived().remove(0);

@@ -4,9 +4,15 @@
     reason = "a helper of the tests that cannot go on fails the test"
 )]
 
+mod app;
+mod app_server;
+mod bulk;
 mod contract;
+mod follow_up;
 mod mail;
+mod many;
 mod posts;
+mod readers;
 mod registry;
 mod robot;
 mod robot_server;

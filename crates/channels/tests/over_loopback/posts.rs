@@ -44,6 +44,8 @@ pub(crate) fn recipient() -> Recipient {
     Recipient {
         name: "张伟".into(),
         email: Some("zhang.wei@example.com".into()),
+        dingtalk_user_id: Some("zhangwei01".into()),
+        dingtalk_union_id: Some("unionOfZhangwei01".into()),
         ..Recipient::default()
     }
 }

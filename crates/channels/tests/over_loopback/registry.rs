@@ -38,8 +38,8 @@ fn config(robots: Vec<RobotSettings>) -> RegistryConfig {
     RegistryConfig {
         robots,
         mail: Some(mail("none")),
-        login: None,
         oapi_base: "https://oapi.dingtalk.com".into(),
+        ..RegistryConfig::default()
     }
 }
 
