@@ -86,8 +86,13 @@ pub fn callback<'h>(
         return of_card(app, body, timestamp);
     }
     if let (Some(timestamp), Some(sign)) = (header("timestamp"), header("sign")) {
-        verify_robot_headers(&app.client().config().client_secret, timestamp, sign, now.get())
-            .map_err(|error| unsigned(&error))?;
+        verify_robot_headers(
+            &app.client().config().client_secret,
+            timestamp,
+            sign,
+            now.get(),
+        )
+        .map_err(|error| unsigned(&error))?;
         return of_robot(app, body);
     }
     of_event(app, keys, query, body, now)

@@ -346,7 +346,10 @@ mod tests {
         let Inbound::CardConfirm(press_of) = press(body) else {
             panic!("{:?}", press(body));
         };
-        assert_eq!((press_of.out_track_id.as_str(), press_of.user_id.as_str()), ("yz.1.a", "u1"));
+        assert_eq!(
+            (press_of.out_track_id.as_str(), press_of.user_id.as_str()),
+            ("yz.1.a", "u1")
+        );
         assert_eq!(press_of.params["n"], "3");
         let other = body.replace("confirm", "open");
         assert!(matches!(press(&other), Inbound::Other { .. }));
@@ -356,9 +359,8 @@ mod tests {
 
     #[test]
     fn an_event_is_known_by_its_own_id() {
-        let event = |plain: &str| {
-            Inbound::of_event(Event::from_http(plain).unwrap().unwrap(), "m1")
-        };
+        let event =
+            |plain: &str| Inbound::of_event(Event::from_http(plain).unwrap().unwrap(), "m1");
         let left = event(
             r#"{"EventType":"user_leave_org","eventId":"e7","timeStamp":"1","userId":["u1","u2"]}"#,
         );

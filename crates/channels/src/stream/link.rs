@@ -61,16 +61,22 @@ pub struct StreamLink {
 impl StreamLink {
     /// Starts connecting; must be called in a runtime of tokio.
     pub fn start(app: Arc<DingTalkApp>, options: LinkOptions, handler: Handler) -> Self {
-        let (now, random) = (Arc::clone(&options.now), Arc::clone(&options.random));
-        let clock = Arc::clone(&options.now);
+        let LinkOptions {
+            connections,
+            now,
+            random,
+            retry_base,
+            stop_within,
+        } = options;
+        let clock = Arc::clone(&now);
         let client = StreamClient::start(
             app.client().http().clone(),
             app.client().endpoints().clone(),
             app.client().config().clone(),
             StreamOptions {
-                connections: options.connections.max(1),
+                connections: connections.max(1),
                 user_agent: "yuezhi".to_owned(),
-                retry_base: options.retry_base,
+                retry_base,
                 ..StreamOptions::default()
             },
             Sources::new(move || now().get(), move || random()),
@@ -86,7 +92,7 @@ impl StreamLink {
         );
         Self {
             status: client.status(),
-            stop_within: options.stop_within,
+            stop_within,
             client,
         }
     }

@@ -26,7 +26,13 @@ pub async fn say(
         let message = saying.to_robot_message();
         let posted = session
             .0
-            .reply(app.client().http(), app.client().endpoints(), &message, &At::default(), now.get())
+            .reply(
+                app.client().http(),
+                app.client().endpoints(),
+                &message,
+                &At::default(),
+                now.get(),
+            )
             .await;
         app.count_push("session_webhook");
         match posted {
