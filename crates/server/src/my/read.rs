@@ -235,6 +235,9 @@ struct Stands {
     carried_from: Option<String>,
 }
 
+/// Minor changes in a row that a confirmation may have been carried over.
+const LONGEST_CHAIN: usize = 100;
+
 fn stands(tx: &mut Tx<'_>, notice_no: i64, person_no: i64) -> Result<Option<Stands>, StoreError> {
     let confirming = receipts::of_obligation(tx, notice_no, person_no)?
         .into_iter()
