@@ -16,7 +16,13 @@ use axum::{
 use axum_extra::extract::{Form, Query};
 use serde::Deserialize;
 use yuezhi_domain::Audience;
-use yuezhi_store::{audience as people_of, notices, policies, policies::PolicyFilter, versions};
+use yuezhi_store::{
+    audience as people_of, notices,
+    notices::{NoticeFilter, NoticeRow},
+    policies,
+    policies::PolicyFilter,
+    versions,
+};
 
 use asked::Asked;
 use preview::Preview;
@@ -175,22 +181,21 @@ async fn show(
     preview: Option<Preview>,
 ) -> Result<Response, PageError> {
     let slug = asked.policy.clone();
-    let (policy_rows, previous) = me
+    let (policy_rows, previous, lately) = me
         .app
         .db
         .read(move |tx| {
             let rows = policies::list(tx, &PolicyFilter::default(), 0, 500)?;
+            let lately = notices::list(tx, &NoticeFilter::default(), 0, LATELY)?;
             let Some(policy) = policies::by_slug(tx, &slug)? else {
-                return Ok::<_, ActionError>((rows, None));
+                return Ok::<_, ActionError>((rows, None, lately));
             };
             let latest = versions::latest(tx, policy.no)?;
-            Ok((
-                rows,
-                notices::of_policy(tx, policy.no, 1)?
-                    .into_iter()
-                    .next()
-                    .zip(latest),
-            ))
+            let previous = notices::of_policy(tx, policy.no, 1)?
+                .into_iter()
+                .next()
+                .zip(latest);
+            Ok((rows, previous, lately))
         })
         .await?;
     if !asked.is_sent {
@@ -201,6 +206,7 @@ async fn show(
                 words.map(ToOwned::to_owned).collect::<Vec<_>>()
             })
             .filter(|channels| !channels.is_empty())
+            .or_else(|| lanes_of_late(me, &lately))
             .unwrap_or_else(|| first_lanes(me));
     }
     let new_policy = Choice::new("", me.t.get("console.publish.new_policy"), &asked.policy);
@@ -252,7 +258,24 @@ async fn show(
     Ok(render(me, &page))
 }
 
-/// What a policy that nobody was told of yet begins with: everybody personally, and the group if there is only one.
+/// Notices looked at for how people are usually told here.
+const LATELY: usize = 20;
+
+/// The lanes of the newest notice that anybody was told of, as far as they are still there.
+fn lanes_of_late(me: &SignedIn, lately: &[NoticeRow]) -> Option<Vec<String>> {
+    let channels = me.app.channels();
+    let known = lanes::words(&channels);
+    lately.iter().find_map(|row| {
+        let lanes = row.notice.channels.iter();
+        let there: Vec<String> = lanes
+            .filter(|lane| channels.get(lane).is_some() || known.contains(lane))
+            .cloned()
+            .collect();
+        (!there.is_empty()).then_some(there)
+    })
+}
+
+/// What the very first policy begins with: everybody personally, and the group if there is only one.
 /// Which of several groups it concerns is for the publisher to say.
 fn first_lanes(me: &SignedIn) -> Vec<String> {
     let channels = me.app.channels();
