@@ -1,7 +1,7 @@
 // What goes wrong: faults of the API, of pushes, and what the administrator does not allow.
 import { say } from './words.js';
 import { el, icon, call } from './dom.js';
-import { title, card, step, field, text, number, toggle, choice, lines, setRules } from './op-parts.js';
+import { title, card, step, field, text, number, toggle, choice, lines, again as drawAgain, setRules } from './op-parts.js';
 
 const KINDS = [
   ['latency', { kind: 'latency', ms: 3000 }], ['status503', { kind: 'status', status: 503 }], ['drop', { kind: 'drop', after: false }],
@@ -12,7 +12,7 @@ const SCOPES = ['', '/robot/send', '/v1.0/robot/', '/v1.0/oauth2/', '/v1.0/card/
 
 export async function faults(place) {
   const [{ faults: active }, rules, { apps }] = await Promise.all([call('GET', '/sandbox/faults'), call('GET', '/sandbox/rules'), call('GET', '/sandbox/apps')]);
-  const again = () => faults(place);
+  const again = () => drawAgain(place, faults);
   const change = async rule => { await setRules(rule); await again(); };
   place.replaceChildren(title('op_faults'), el('p', { class: 'hint' }, say('labHint')), el('div', { class: 'columns' }, faultsCard(active, again), accessCard(rules, apps, change), pushCard(rules.push, change), contactsCard(rules, change), moderationCard(rules.moderation, change)));
 }

@@ -1,21 +1,28 @@
 // Quotas, limits, the clock, and what the sandbox keeps.
 import { say, when, setNow } from './words.js';
 import { el, call, toast } from './dom.js';
-import { title, card, step, number, choice, toggle, setRules } from './op-parts.js';
+import { title, card, step, number, choice, toggle, again as drawAgain, setRules } from './op-parts.js';
 
 const HOUR = 3600000;
 
 export async function limits(place) {
-  const [quota, clock, rules] = await Promise.all(['quota', 'clock', 'rules'].map(name => call('GET', `/sandbox/${name}`)));
-  setNow(clock.now_ms);
-  const again = () => limits(place);
-  const change = async rule => { await setRules(rule); await again(); };
-  place.replaceChildren(title('op_limits'), el('div', { class: 'columns' }, quotaCard(quota, rules, change, again), clockCard(clock, again), limitsCard(rules, change), textsCard(rules, change), dataCard()));
+  let shown = await draw(place);
   const timer = setInterval(async () => {
     const fresh = await call('GET', '/sandbox/quota').catch(() => null);
-    if (fresh && JSON.stringify(fresh) !== JSON.stringify(quota) && !place.contains(document.activeElement?.closest('input, select') ?? null)) again();
+    const isWriting = document.activeElement?.matches('input, select') && place.contains(document.activeElement);
+    if (fresh && !isWriting && JSON.stringify(fresh) !== shown) shown = await draw(place);
   }, 3000);
   return () => clearInterval(timer);
+}
+
+// Answers the quota it shows.
+async function draw(place) {
+  const [quota, clock, rules] = await Promise.all(['quota', 'clock', 'rules'].map(name => call('GET', `/sandbox/${name}`)));
+  setNow(clock.now_ms);
+  const again = () => drawAgain(place, draw);
+  const change = async rule => { await setRules(rule); await again(); };
+  place.replaceChildren(title('op_limits'), el('div', { class: 'columns' }, quotaCard(quota, rules, change, again), clockCard(clock, again), limitsCard(rules, change), textsCard(rules, change), dataCard()));
+  return JSON.stringify(quota);
 }
 
 function meter(label, used, limit) {

@@ -36,6 +36,14 @@ export function lines(label, value, save, hint) {
   return field(label, input, hint);
 }
 
+// Draws a section again; whoever was at a field or button is there again.
+export async function again(place, draw) {
+  const places = () => [...place.querySelectorAll('input, select, textarea, button, a')];
+  const at = places().indexOf(document.activeElement);
+  await draw(place);
+  if (at >= 0) places()[at]?.focus();
+}
+
 export const setRules = async change => { await call('POST', '/sandbox/rules', change); toast(say('saved')); };
 
 // A form in the one dialog. `send` is given the event's form data and may throw to keep it open.

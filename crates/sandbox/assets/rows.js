@@ -22,9 +22,14 @@ export function rows(height, draw, label) {
       row.setAttribute('aria-posinset', at + 1);
       row.setAttribute('aria-setsize', items.length);
       next.set(item, row);
-      if (row.parentNode !== space) space.append(row);
     }
     for (const [item, row] of drawn) if (!next.has(item)) row.remove();
+    // In the document as on the screen, so that the tab key goes down the list.
+    let here = space.firstChild;
+    for (const row of next.values()) {
+      if (row === here) here = here.nextSibling;
+      else space.insertBefore(row, here);
+    }
     drawn = next;
   }
   const soon = () => { waiting ??= requestAnimationFrame(show); };

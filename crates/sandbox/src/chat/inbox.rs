@@ -38,7 +38,12 @@ pub(super) fn open_todos(world: &World, person: &Person) -> usize {
 /// Announcements the person has not opened.
 pub(super) fn unread_announcements(world: &World, person: &Person) -> usize {
     own_announcements(world, &person.userid)
-        .filter(|(row, _)| world.announcements.read_at(&row.id, &person.userid).is_none())
+        .filter(|(row, _)| {
+            world
+                .announcements
+                .read_at(&row.id, &person.userid)
+                .is_none()
+        })
         .count()
 }
 
@@ -67,9 +72,8 @@ fn own_todos<'a>(world: &'a World, union_id: &'a str) -> impl Iterator<Item = &'
 
 fn todo_view(world: &World, todo: &Todo, union_id: &str) -> Value {
     let creator = world.person_by_union(&todo.creator);
-    let addresses = [&todo.app_url, &todo.pc_url].into_iter();
-    let [app_url, pc_url] = [&todo.app_url, &todo.pc_url].map(|url| openable(url).map(String::from));
-    let any = addresses.filter_map(|url| openable(url)).next();
+    let [app_url, pc_url] =
+        [&todo.app_url, &todo.pc_url].map(|url| openable(url).map(String::from));
     let done = todo.executors.iter().filter(|one| one.is_done).count();
     json!({
         "id": todo.id.to_string(),
@@ -83,8 +87,8 @@ fn todo_view(world: &World, todo: &Todo, union_id: &str) -> Value {
         "done": todo.is_done_for(union_id),
         "executors": todo.executors.len(),
         "executors_done": done,
-        "phone_url": app_url.or_else(|| any.clone().map(String::from)),
-        "url": pc_url.or_else(|| any.map(String::from)),
+        "phone_url": app_url.as_ref().or(pc_url.as_ref()),
+        "url": pc_url.as_ref().or(app_url.as_ref()),
         "fields": todo.content_fields,
         "priority": todo.priority,
     })
@@ -121,9 +125,12 @@ pub(super) async fn announcements(
     let mut own: Vec<_> = own_announcements(&world, userid).collect();
     own.sort_by_key(|(row, _)| !row.push_top);
     let rows = own.into_iter().map(|(row, receivers)| {
-        let reads = receivers
-            .iter()
-            .filter(|person| world.announcements.read_at(&row.id, &person.userid).is_some());
+        let reads = receivers.iter().filter(|person| {
+            world
+                .announcements
+                .read_at(&row.id, &person.userid)
+                .is_some()
+        });
         let author = match row.author.as_str() {
             "" => &world.organisation.name,
             _ => &row.author,
@@ -168,7 +175,10 @@ pub(super) async fn of_group(
     if !world.may_see(&person.userid, &wanted.conversation) {
         return Err(NOT_YOURS);
     }
-    let rows = world.announcements.of_group(&wanted.conversation).into_iter();
+    let rows = world
+        .announcements
+        .of_group(&wanted.conversation)
+        .into_iter();
     let rows = rows.map(|row| {
         let message = world.message(row.message);
         let has_read = |userid: &&String| {

@@ -283,7 +283,9 @@ async fn say(
     let is_open = if conversation.starts_with("oto/") {
         !push::addressed_robots(&world, conversation, text).is_empty()
     } else {
-        world.group(conversation).is_some_and(|group| !group.dissolved)
+        world
+            .group(conversation)
+            .is_some_and(|group| !group.dissolved)
     };
     if !is_open || !world.may_see(&userid, conversation) {
         return Err(NOT_YOURS);

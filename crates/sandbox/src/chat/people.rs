@@ -37,7 +37,11 @@ pub(super) async fn people(
         .organisation
         .people
         .iter()
-        .filter(|person| search.department.is_none_or(|id| is_below(&world, person, id)))
+        .filter(|person| {
+            search
+                .department
+                .is_none_or(|id| is_below(&world, person, id))
+        })
         .filter(|person| is_meant(&world, person, &wanted))
         .collect();
     let rows = found.iter().take(SHOWN).map(|person| {

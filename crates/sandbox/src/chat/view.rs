@@ -139,7 +139,10 @@ fn app_of<'a>(world: &'a World, message: &'a Message) -> Option<&'a str> {
         let task = world.work_notices.get(id.parse().ok()?)?;
         return Some(&task.client_id);
     }
-    let app = world.apps.iter().find(|app| app.robot_code == *robot_code)?;
+    let app = world
+        .apps
+        .iter()
+        .find(|app| app.robot_code == *robot_code)?;
     Some(&app.client_id)
 }
 

@@ -5,6 +5,7 @@ mod app_robots;
 mod callbacks;
 mod cards;
 mod chat;
+mod client_views;
 mod directory;
 mod ding_media;
 mod faults;
