@@ -18,6 +18,7 @@ use dingtalk::pace::RecipientWindow;
 use dingtalk::{App, AppConfig, CallReport, Endpoints, Error, Http, Pacer};
 use secrecy::ExposeSecret as _;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 use yuezhi_domain::{Language, Pace, UnixMillis};
 
 pub use meter::{BudgetLeft, Meter, MeteredCalls, MeteredKind};
@@ -35,6 +36,8 @@ pub struct DingTalkApp {
     meter: Arc<Meter>,
     notice_recipients: Mutex<RecipientWindow>,
     operator_union_id: OnceCell<String>,
+    /// The time last given, and when that was.
+    given: Mutex<Option<(UnixMillis, Instant)>>,
 }
 
 impl DingTalkApp {
@@ -64,6 +67,7 @@ impl DingTalkApp {
             meter,
             notice_recipients: Mutex::default(),
             operator_union_id: OnceCell::new(),
+            given: Mutex::default(),
         })
     }
 
@@ -117,6 +121,22 @@ impl DingTalkApp {
         self.settings.per_second().map(Pace::per_second)
     }
 
+    /// `now`, and what has passed since it was first given. A worker reads the clock once a round; the waits of a paced
+    /// app inside that round would otherwise be counted again at every call. Without a pace: `now`.
+    pub(crate) fn at(&self, now: UnixMillis) -> UnixMillis {
+        if self.settings.per_second().is_none() {
+            return now;
+        }
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        match *given {
+            Some((known, since)) if known == now => now.plus(since.elapsed()),
+            _ => {
+                *given = Some((now, Instant::now()));
+                now
+            }
+        }
+    }
+
     /// Takes places among the recipients of a minute's work notices. `Err`: none was taken; so long until there are.
     pub(crate) fn reserve_notice_recipients(
         &self,
@@ -164,4 +184,37 @@ impl std::fmt::Debug for DingTalkApp {
 /// away; then ten past, plus `jitter_ms` up to five minutes. For work that is due at no particular time.
 pub fn off_the_full_hour(at: UnixMillis, jitter_ms: u32) -> UnixMillis {
     UnixMillis(dingtalk::pace::off_the_full_hour(at.get(), jitter_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn app(calls_per_second: Option<u32>) -> DingTalkApp {
+        let settings = AppSettings {
+            calls_per_second,
+            ..AppSettings::new("dingclient1", "secret".into(), Language::ZhCn)
+        };
+        let http = Http::new(dingtalk::Timeouts::default()).unwrap();
+        DingTalkApp::new(http, settings, Arc::default()).unwrap()
+    }
+
+    #[test]
+    fn a_round_with_one_time_does_not_stand_still() {
+        let app = app(None);
+        let now = UnixMillis(1_000);
+        assert_eq!(app.at(now), now);
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(3)).unwrap();
+        *app.given.lock().unwrap() = Some((now, long_ago));
+        assert!(app.at(now) >= UnixMillis(4_000));
+        assert_eq!(app.at(UnixMillis(2_000)), UnixMillis(2_000));
+    }
+
+    #[test]
+    fn an_app_without_a_pace_takes_the_time_as_it_is() {
+        let app = app(Some(0));
+        app.at(UnixMillis(1));
+        assert_eq!(app.at(UnixMillis(1)), UnixMillis(1));
+        assert_eq!(app.lane_pace(), None);
+    }
 }

@@ -156,7 +156,7 @@ impl<W: Way> Channel for Lane<W> {
             if self.0.app().is_out_of_calls() {
                 return limits::no_budget();
             }
-            match self.0.readers(sent, now).await {
+            match self.0.readers(sent, self.0.app().at(now)).await {
                 Ok(report) => report,
                 Err(error) => dingtalk_verdict::no_readers(&error, sent.sent_at, now),
             }
@@ -164,11 +164,17 @@ impl<W: Way> Channel for Lane<W> {
     }
 
     fn settle<'a>(&'a self, sent: &'a SentMessage, now: UnixMillis) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move { dingtalk_verdict::of_change(self.0.settle(sent, now).await, now) })
+        Box::pin(async move {
+            let at = self.0.app().at(now);
+            dingtalk_verdict::of_change(self.0.settle(sent, at).await, now)
+        })
     }
 
     fn withdraw<'a>(&'a self, sent: &'a SentMessage, now: UnixMillis) -> BoxFuture<'a, Outcome> {
-        Box::pin(async move { dingtalk_verdict::of_change(self.0.withdraw(sent, now).await, now) })
+        Box::pin(async move {
+            let at = self.0.app().at(now);
+            dingtalk_verdict::of_change(self.0.withdraw(sent, at).await, now)
+        })
     }
 
     fn check(&self, now: UnixMillis) -> BoxFuture<'_, CheckReport> {
@@ -238,7 +244,7 @@ async fn deliver<W: Way>(way: &W, whole: &Whole<'_>) -> Vec<Outcome> {
     }
     let mut waiting = calls(way, &addressed);
     while let Some(places) = waiting.pop_front() {
-        let load = whole.load(places, addressed.len());
+        let load = whole.load(places, addressed.len(), way.app().at(whole.now));
         let came = match way.carry(&load).await {
             Err(error) if places.len() > 1 && dingtalk_verdict::is_about_one_person(&error) => {
                 let (first, second) = places.split_at(places.len() / 2);
@@ -294,7 +300,7 @@ fn missing() -> Outcome {
 }
 
 impl<'a> Whole<'a> {
-    fn load(&self, places: &[Place<'a>], all: usize) -> Load<'a> {
+    fn load(&self, places: &[Place<'a>], all: usize, now: UnixMillis) -> Load<'a> {
         let people: Vec<&str> = places.iter().map(|(_, name)| *name).collect();
         // A part of the set must not be taken for the whole set by the platform.
         let key = if people.len() == all {
@@ -307,7 +313,7 @@ impl<'a> Whole<'a> {
             message: self.message,
             url: self.url,
             people,
-            now: self.now,
+            now,
         }
     }
 }
