@@ -7,11 +7,16 @@
 
 mod api;
 mod browser;
+mod chat;
 mod cli;
 mod config;
 mod confirm;
 mod deliver;
+mod dingtalk;
+mod directory;
 mod doors;
+mod groups;
+mod inside;
 mod live;
 mod pages;
 mod people;
@@ -19,4 +24,6 @@ mod publish;
 mod real_documents;
 mod remind;
 mod restart;
+mod sentences;
+mod setup;
 mod support;

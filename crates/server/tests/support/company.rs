@@ -5,6 +5,10 @@ use yuezhi_sandbox::{App, Group, Organisation, Person, Robot, SandboxConfig, San
 
 pub(crate) const CLIENT_ID: &str = "dingstories0001";
 pub(crate) const CLIENT_SECRET: &str = "client-secret-of-the-stories";
+pub(crate) const AGENT_ID: i64 = 1;
+pub(crate) const CARD_TEMPLATE: &str = "yuezhi-confirm.schema";
+/// The first of the people, and so the organisation's main administrator.
+pub(crate) const OPERATOR: &str = "LC00001";
 pub(crate) const STAFF_SECRET: &str =
     "SECstories0000000000000000000000000000000000000000000000000000all";
 
@@ -54,7 +58,7 @@ pub(super) async fn dingtalk(now: UnixMillis, hr_robot: bool) -> SandboxHandle {
         client_id: CLIENT_ID.to_owned(),
         client_secret: CLIENT_SECRET.to_owned(),
         robot_code: CLIENT_ID.to_owned(),
-        agent_id: 1,
+        agent_id: AGENT_ID,
         ..App::default()
     }];
     super::start_sandbox(config).await

@@ -125,6 +125,20 @@ impl TestApp {
             .await
     }
 
+    /// Makes the first account and is signed in to the console.
+    pub(crate) async fn administrator(&self) -> Visitor<'_> {
+        let visitor = self.visitor();
+        let code = self.app.link_key.set_up_code();
+        let fields = [
+            ("code", code.as_str()),
+            ("login", "admin"),
+            ("name", "管理员"),
+            ("password", "a long password 1"),
+        ];
+        visitor.post("/console/setup", &fields).await.expect(200);
+        visitor
+    }
+
     /// Signs in as an employee through DingTalk's page.
     pub(crate) async fn signed_in(&self, staff_no: &str) -> Visitor<'_> {
         let visitor = self.visitor();

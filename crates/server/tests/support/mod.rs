@@ -46,10 +46,10 @@ use yuezhi_server::{
     config::{Config, DingTalkConfig, RobotConfig, SourceConfig},
     http, workers,
 };
-use yuezhi_store::{Db, Scratch, deliveries, notices, schedules};
+use yuezhi_store::{Db, Scratch, deliveries, notices, people, schedules};
 
 pub(crate) use self::{
-    company::{group_robot, people_csv},
+    company::{CLIENT_ID, group_robot, people_csv},
     look::{
         local, minor, path_in, path_of, publish_text, publish_travel, requirement, travel, words,
     },
@@ -111,12 +111,26 @@ pub(crate) struct Setup {
     engine: Engine,
     mail: Option<MailServer>,
     hr_robot: bool,
+    app: bool,
     people: bool,
     start: UnixMillis,
     sources: Vec<SourceConfig>,
+    configured: fn(&mut Config),
 }
 
 impl Setup {
+    /// What the configuration file says beside the usual.
+    pub(crate) fn configured(mut self, change: fn(&mut Config)) -> Self {
+        self.configured = change;
+        self
+    }
+
+    /// The organisation's app can do all that the product makes use of: work notices, cards, to-dos, announcements.
+    pub(crate) fn with_app(mut self) -> Self {
+        self.app = true;
+        self
+    }
+
     pub(crate) fn with_mail(mut self) -> Self {
         self.mail = Some(MailServer::start());
         self
@@ -155,12 +169,17 @@ impl Setup {
             outside: Arc::new(outside),
             clock: Clock::fixed(self.start),
             hr_robot: self.hr_robot,
+            app: self.app,
             sources: self.sources,
+            configured: self.configured,
             engine: self.engine,
         };
         let app = TestApp::open(world, 1).await;
         if self.people {
             app.import_company().await;
+        }
+        if self.app {
+            app.set_up_app().await;
         }
         app
     }
@@ -200,7 +219,9 @@ struct World {
     outside: Arc<Outside>,
     clock: Clock,
     hr_robot: bool,
+    app: bool,
     sources: Vec<SourceConfig>,
+    configured: fn(&mut Config),
     engine: Engine,
 }
 
@@ -222,6 +243,12 @@ impl World {
             login_base: dingtalk.clone(),
             ..DingTalkConfig::default()
         };
+        if self.app {
+            config.dingtalk.agent_id = Some(company::AGENT_ID);
+            config.dingtalk.card_template_id = Some(company::CARD_TEMPLATE.to_owned());
+            config.dingtalk.operator_user_id = Some(company::OPERATOR.to_owned());
+            config.dingtalk.stream = false;
+        }
         config.robot = vec![robot(
             "all-staff",
             &company::webhook(&dingtalk, "all-staff"),
@@ -241,6 +268,7 @@ impl World {
             serde_json::from_value(mail).unwrap()
         });
         config.source.clone_from(&self.sources);
+        (self.configured)(&mut config);
         config
     }
 }
@@ -266,9 +294,11 @@ impl TestApp {
             engine,
             mail: None,
             hr_robot: false,
+            app: false,
             people: true,
             start: shanghai("2026-09-14 10:00"),
             sources: Vec::new(),
+            configured: |_| {},
         }
     }
 
@@ -314,6 +344,26 @@ impl TestApp {
         };
         let report = import_people::import(&self.app, request).await.unwrap();
         assert!(report.applied, "{:?}", report.problems);
+    }
+
+    /// The card template is bound to the app, and everybody's union id is known as after a walk of the directory.
+    async fn set_up_app(&self) {
+        let template: Value = serde_json::from_str(yuezhi_channels::card::template()).unwrap();
+        self.dingtalk()
+            .import_template(company::CLIENT_ID, company::CARD_TEMPLATE, true, &template)
+            .unwrap();
+        let now = self.now();
+        self.app
+            .db
+            .write(move |tx| {
+                for person in people::list(tx, &people::PeopleFilter::default(), 0, 1_000)? {
+                    let union_id = format!("union-{}", person.staff_no);
+                    people::set_directory(tx, person.no, &union_id, true, now)?;
+                }
+                Ok::<_, yuezhi_store::StoreError>(())
+            })
+            .await
+            .unwrap();
     }
 
     /// Stops this node and starts another one on the same database, with the same world around it.

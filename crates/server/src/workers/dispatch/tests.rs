@@ -21,7 +21,7 @@ use crate::{
     },
     app::Start,
     clock::Clock,
-    config::{Config, DatabaseConfig, DingTalkConfig, RobotConfig, ServerConfig},
+    config::{Config, RobotConfig, ServerConfig},
     workers::run_until_idle,
 };
 
@@ -87,11 +87,8 @@ async fn node(db: &Db, clock: &Clock, seed: u64, webhook: Option<&str>) -> App {
             public_url: Some("https://p.example".into()),
             ..ServerConfig::default()
         },
-        database: DatabaseConfig::default(),
-        dingtalk: DingTalkConfig::default(),
         robot: robot.into_iter().collect(),
-        mail: None,
-        source: Vec::new(),
+        ..Config::default()
     };
     let start = Start {
         config,

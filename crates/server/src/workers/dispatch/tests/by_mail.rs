@@ -24,7 +24,6 @@ async fn sandbox() -> SandboxHandle {
     let mut config = SandboxConfig::new(Organisation {
         corp_id: "ding1".into(),
         name: "澜川科技".into(),
-        departments: Vec::new(),
         // The sandbox's mail server knows the addresses of its organisation.
         people: ["zhang.wei", "grace.tan"]
             .map(|name| yuezhi_sandbox::Person {
@@ -35,6 +34,7 @@ async fn sandbox() -> SandboxHandle {
                 ..yuezhi_sandbox::Person::default()
             })
             .into(),
+        ..Organisation::default()
     });
     config.listen = "127.0.0.1:0".parse().unwrap();
     config.mail_listen = Some("127.0.0.1:0".parse().unwrap());
@@ -69,11 +69,8 @@ async fn office() -> Office {
             public_url: Some("https://p.example".into()),
             ..ServerConfig::default()
         },
-        database: DatabaseConfig::default(),
-        dingtalk: DingTalkConfig::default(),
-        robot: Vec::new(),
         mail: Some(mail_config(&sandbox)),
-        source: Vec::new(),
+        ..Config::default()
     };
     let start = Start {
         config,
