@@ -1,6 +1,6 @@
 // One conversation: what stands at its top, its bubbles, the older ones above, what was just said, clicks on cards.
 import { say, when, clockTime } from './words.js';
-import { el, icon, face, robotFace, fill, call, toast } from './dom.js';
+import { el, icon, face, robotFace, fill, call } from './dom.js';
 import { state, go, avatar } from './app.js';
 import { openSettings, openFiles, openGroupAnnouncements } from './settings.js';
 import { openPage } from './browser.js';
@@ -217,7 +217,6 @@ async function press(button) {
     const answer = await call('POST', '/chat/cards/click', { out_track_id: card, action_id: action });
     if (answer.zh) {
       const words = answer.result === 'unanswered' ? say('timedOut') : document.documentElement.lang === 'en' ? answer.en : answer.zh;
-      toast(words);
       buttons.after(el('p', { class: 'outcome', role: 'status' }, words));
     }
   } finally {

@@ -37,7 +37,7 @@ const WORDS = {
     open: 'Open', doneTodos: 'Done', noTodos: 'Nothing to do', noDone: 'Nothing done yet', due: 'Due', overdue: 'Overdue', from: 'From', doneOf: (done, all) => `${done} of ${all} done`, markDone: 'Mark as done', markOpen: 'Mark as open',
     noAnnouncements: 'No announcements', unreadMark: 'Unread', readersOf: (n, all) => `Read by ${n} of ${all}`, confidential: 'Confidential', pinned: 'Pinned', groupAnnouncement: 'Group notice', groupAnnouncements: 'Group announcements', noGroupAnnouncements: 'No group announcements yet', moreOf: n => `${n} more`,
     files: 'Group files', noFiles: 'No files yet', versions: n => `${n} versions`, version: n => `Version ${n}`, download: 'Download', allFiles: 'All files', timedOut: 'Timed out', sending: 'Working…', dinged: 'DING received', look: 'Open', notSent: 'Not sent, try again',
-    openOutside: 'Open outside', reload: 'Reload', closePage: 'Close', pageBlank: 'Page stays blank? It may refuse to be framed: open it outside.', sayRobot: 'Message the robot', sayGroup: 'Message, @ mentions people and robots', everyoneAt: 'Everyone', startChat: 'Say the first word to the robot',
+    openOutside: 'Open outside', reload: 'Reload', closePage: 'Close', pageBlank: 'Page stays blank? It may refuse to be framed: open it outside.', sayRobot: 'Message the robot', sayGroup: 'Message, @ mentions', everyoneAt: 'Everyone', startChat: 'Say the first word to the robot',
     mine: 'Mine', everyone: 'All', noMails: 'No mail', pickMail: 'Choose a mail', to: 'To', attachments: 'Attachments', noSubject: '(no subject)', asText: 'Text', asHtml: 'HTML', headers: 'Headers',
   },
 };
