@@ -147,8 +147,8 @@ fn unlimited(webhook: &str, connections: &Connections) -> anyhow::Result<Registr
     Ok(Registry::build(RegistryConfig {
         robots: vec![robot],
         mail,
-        login: None,
         oapi_base: connections.config("").dingtalk.oapi_base,
+        ..RegistryConfig::default()
     })?)
 }
 
