@@ -35,7 +35,7 @@ both_engines!(
 
 const LIANG: &str = "LC00018";
 const XU: &str = "LC00041";
-const EVERYBODY: usize = 29;
+const EVERYBODY: usize = 30;
 
 async fn start(engine: Engine) -> TestApp {
     TestApp::with(engine).with_app().start().await
@@ -330,6 +330,8 @@ async fn a_used_up_month_holds_the_lane_and_loses_nothing(engine: Engine) {
 
 async fn with_keys_alone_dingtalk_is_the_chat_with_the_robot(engine: Engine) {
     let app = TestApp::start(engine).await;
+    app.change_schema("UPDATE people SET dingtalk_user_id = staff_no")
+        .await;
     app.publish(over(&["dingtalk"])).await;
     assert_eq!(
         states(&of_lane(&app, "app_robot").await),

@@ -346,13 +346,15 @@ impl TestApp {
         assert!(report.applied, "{:?}", report.problems);
     }
 
-    /// The card template is bound to the app, and everybody's union id is known as after a walk of the directory.
+    /// The card template is bound to the app, and everybody's ids are known as after a walk of the directory.
     async fn set_up_app(&self) {
         let template: Value = serde_json::from_str(yuezhi_channels::card::template()).unwrap();
         self.dingtalk()
             .import_template(company::CLIENT_ID, company::CARD_TEMPLATE, true, &template)
             .unwrap();
         let now = self.now();
+        self.change_schema("UPDATE people SET dingtalk_user_id = staff_no")
+            .await;
         self.app
             .db
             .write(move |tx| {
