@@ -10,6 +10,7 @@
 mod walk;
 
 use dingtalk::calls::directory as wire;
+use tokio::time::Instant;
 use yuezhi_domain::UnixMillis;
 
 use crate::app::DingTalkApp;
@@ -147,7 +148,10 @@ pub async fn leavers(
     let (start, end) = (iso_seconds(since), iso_seconds(now));
     let mut leavers: Vec<Leaver> = Vec::new();
     let mut token = "0".to_owned();
+    // By the timer that the pauses between calls use, so that each waits for its own turn only.
+    let began = Instant::now();
     for _ in 0..LEAVER_PAGES {
+        let now = now.plus(began.elapsed());
         let page = app
             .client()
             .directory()

@@ -15,6 +15,7 @@ use dingtalk::calls::groups::{
 };
 use dingtalk::{Error, Misconfiguration, Reason, Verdict};
 use thiserror::Error as ThisError;
+use tokio::time::Instant;
 use yuezhi_domain::UnixMillis;
 
 use crate::app::DingTalkApp;
@@ -250,7 +251,10 @@ async fn change(
     };
     let mut changed = Changed::default();
     let mut waiting: Vec<&[String]> = user_ids.chunks(per_call).rev().collect();
+    // By the timer that the pauses between calls use, so that each waits for its own turn only.
+    let began = Instant::now();
     while let Some(chunk) = waiting.pop() {
+        let now = now.plus(began.elapsed());
         match change_once(app, group, chunk, direction, now).await {
             Ok(()) => changed.done.extend_from_slice(chunk),
             Err(GroupError::Refused(why) | GroupError::OutsideScope(why)) => {

@@ -5,7 +5,8 @@
 //! group (吊顶); a message of the robot. A rung that is refused is left out for a day and then tried again.
 //! Invariant: the platform id says the rung: `blackboard:ID`, `announcement:ID`, `top_card:OUTTRACKID`, `message:KEY`; a
 //! refusal that lies in the words or in the platform being busy goes down no rung.
-//! Weakness: what is known of the rungs is lost at a restart; then a refused one costs a call once more.
+//! Weakness: the robot's message names everybody in words: the app's robot cannot mention (批量发送 and 群聊消息 pages).
+//! What is known of the rungs is lost at a restart; then a refused one costs a call once more.
 //! Source: module group_blackboard_1_0 of the official SDK; 创建公告; 创建并投放卡片 (ONE_BOX); 机器人发送群聊消息.
 
 use std::collections::BTreeMap;
@@ -22,7 +23,7 @@ use crate::app::DingTalkApp;
 use crate::channel::{Address, BoxFuture, Channel, ChannelKind, Cost, Limits};
 use crate::group::{self, GroupSettings};
 use crate::markdown::{markdown, shorten};
-use crate::message::{Post, Recipient, SentMessage, one_line};
+use crate::message::{Mentions, Post, Recipient, SentMessage, one_line};
 use crate::outcome::{CheckReport, Finding, Level, Outcome, ReadReport, Why};
 use crate::personal::{Load, Way as _};
 use crate::{card, codes, dingtalk_verdict, limits};
@@ -182,7 +183,16 @@ impl GroupAnnouncement {
             }
             Rung::Announcement => self.by_announcement(post).await,
             Rung::TopCard => self.by_top_card(post).await,
-            Rung::Message => group::write(&self.app, conversation, post).await,
+            Rung::Message => {
+                let to_all = Post {
+                    mentions: Mentions {
+                        all: true,
+                        people: Vec::new(),
+                    },
+                    ..post.clone()
+                };
+                group::write(&self.app, conversation, &to_all).await
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use thiserror::Error;
 use yuezhi_domain::UnixMillis;
 
 use super::inbound::{Answer, Inbound, Reply};
-use super::say::say;
+use super::say::say_or_log;
 use crate::app::DingTalkApp;
 
 /// What pushes are signed with, from 开发者后台 > 事件订阅 and the registration of card callbacks.
@@ -204,8 +204,7 @@ impl Callback {
         if let (Inbound::Reply(reply), Answer::Say(saying)) = (&self.inbound, answer)
             && self.has_session()
         {
-            // The person sees no answer and writes again; the call's failure is in the server's log.
-            drop(say(app, reply, saying, now).await);
+            say_or_log(app, reply, saying, now).await;
         }
     }
 

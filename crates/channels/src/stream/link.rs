@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use yuezhi_domain::UnixMillis;
 
 use super::inbound::{Answer, Inbound};
-use super::say::say;
+use super::say::say_or_log;
 use crate::app::DingTalkApp;
 use crate::channel::BoxFuture;
 
@@ -144,8 +144,7 @@ async fn take(
         (Answer::Card(answer), _) if is_card => drop(responder.card(&answer.to_response())),
         (Answer::Say(saying), Some(reply)) => {
             drop(responder.success());
-            // The person sees no answer and writes again; the server's log has the call's failure.
-            drop(say(&app, &reply, &saying, now()).await);
+            say_or_log(&app, &reply, &saying, now()).await;
         }
         (Answer::Taken | Answer::Card(_) | Answer::Say(_), _) => drop(responder.success()),
     }

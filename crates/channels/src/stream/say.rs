@@ -34,7 +34,9 @@ pub async fn say(
                 now.get(),
             )
             .await;
-        app.count_push("session_webhook");
+        if matches!(posted, Ok(_) | Err(ReplyError::Call(_))) {
+            app.count_push("session_webhook");
+        }
         match posted {
             Ok(_) => return Ok(()),
             Err(ReplyError::Call(error)) if error.maybe_delivered() => {
@@ -59,6 +61,13 @@ pub async fn say(
         return Err(Why::new(codes::DINGTALK_PERSON_UNKNOWN, ""));
     };
     sent.map_err(|error| dingtalk_verdict::why_of(&error, now))
+}
+
+/// The same where nobody waits for the outcome: the person sees no answer and writes again, the log says why.
+pub(super) async fn say_or_log(app: &DingTalkApp, reply: &Reply, saying: &Saying, now: UnixMillis) {
+    if let Err(why) = say(app, reply, saying, now).await {
+        tracing::warn!(message_id = %reply.msg_id, %why, "an answer did not get into the chat");
+    }
 }
 
 impl Saying {

@@ -305,6 +305,8 @@ async fn at_the_foot_of_the_ladder_the_robot_writes() {
     let outcome = lane.send(&group_post()).await;
     let platform_id = Some("message:key9".to_owned());
     assert_eq!(outcome, Outcome::Sent { platform_id });
+    let param = platform.asked(SEND)[0].body["msgParam"].to_string();
+    assert!(param.contains("请全体成员查看"), "{param}");
     assert_eq!(lane.cost(2).api_calls, 1);
     let report = lane.readers(&sent("message:key9"), later(HOUR_MS)).await;
     assert!(matches!(report, ReadReport::Readers { readers, .. } if readers.len() == 1));
