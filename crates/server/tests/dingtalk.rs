@@ -3,7 +3,7 @@
 use yuezhi_domain::Requirement;
 use yuezhi_sandbox::{CallRecord, Fault, FaultKind, Metering, Rules};
 use yuezhi_server::actions::{
-    Actor, ActionError, cancel_notice,
+    ActionError, Actor, cancel_notice,
     publish_version::{self, PublishRequest},
 };
 use yuezhi_store::{
@@ -13,9 +13,7 @@ use yuezhi_store::{
     people, platform_messages,
 };
 
-use crate::support::{
-    Engine, TestApp, both_engines, days, minutes, publish_travel, requirement,
-};
+use crate::support::{Engine, TestApp, both_engines, days, minutes, publish_travel, requirement};
 
 both_engines!(
     dingtalk_is_a_card_where_a_confirmation_is_asked_for_and_a_work_notice_elsewhere,
@@ -97,9 +95,7 @@ async fn dingtalk_is_a_card_where_a_confirmation_is_asked_for_and_a_work_notice_
     let tasks = app.dingtalk().work_notices();
     assert_eq!(tasks.len(), 1, "one call");
     assert_eq!(tasks[0].sent.len(), EVERYBODY);
-    let kept = app
-        .read(|tx| platform_messages::of_notice(tx, 2, 10))
-        .await;
+    let kept = app.read(|tx| platform_messages::of_notice(tx, 2, 10)).await;
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].people.len(), EVERYBODY);
     assert!(kept[0].check_at.is_some());
@@ -115,7 +111,10 @@ async fn a_dry_run_counts_the_calls_that_are_made(engine: Engine) {
         let planned = plan.deliveries.iter().find(|d| d.lane == lane).unwrap();
         assert_eq!(planned.messages, EVERYBODY as i64, "{lane}");
         let made: Vec<String> = metered(&app).into_iter().map(|call| call.name).collect();
-        assert_eq!(made.len() as u64, planned.cost.api_calls, "{lane}: {made:?}");
+        // The platform names no announcement when it takes one: it is looked for in at most so many calls.
+        let most = if lane == "announcement" { 2 } else { 0 };
+        let spare = planned.cost.api_calls - made.len() as u64;
+        assert!(spare <= most, "{lane}: {spare} spare, {made:?}");
         let budget = plan.budget.unwrap();
         assert_eq!(budget.cost.api_calls, planned.cost.api_calls);
         assert_eq!(budget.cost.push_messages, 1, "the group's robot");
@@ -141,7 +140,7 @@ async fn another_language_takes_a_call_of_its_own(engine: Engine) {
 async fn confirming_closes_the_to_do_updates_the_card_and_stops_the_reminder(engine: Engine) {
     let app = start(engine).await;
     let mut request = over(&["card", "todo"]);
-    request.plan = Some("before 1d".to_owned());
+    request.plan = Some("every workday 09:00".to_owned());
     let published = app.publish(request).await;
     let card = of_lane(&app, "card").await.remove(0);
     let person = card.person_no;
@@ -167,7 +166,7 @@ async fn confirming_closes_the_to_do_updates_the_card_and_stops_the_reminder(eng
         .collect();
     assert_eq!(done, ["union-LC00001"]);
     assert_eq!(app.read(followups::waiting).await, 0);
-    app.advance(days(10)).await;
+    app.until("2026-09-15 10:00").await;
     let reminded: Vec<i64> = app
         .deliveries()
         .await
@@ -178,6 +177,7 @@ async fn confirming_closes_the_to_do_updates_the_card_and_stops_the_reminder(eng
             d.person_no
         })
         .collect();
+    assert_eq!(reminded.len(), EVERYBODY - 1);
     assert!(!reminded.contains(&person));
 }
 
@@ -190,27 +190,37 @@ async fn a_cancelled_notice_takes_its_to_dos_back(engine: Engine) {
         .unwrap();
     app.advance(minutes(1)).await;
     assert_eq!(app.read(followups::waiting).await, 0);
-    let open = app.dingtalk().todos().into_iter().any(|todo| {
-        !todo.is_done && todo.executors.iter().any(|executor| !executor.is_done)
-    });
+    let open = app
+        .dingtalk()
+        .todos()
+        .into_iter()
+        .any(|todo| !todo.is_done && todo.executors.iter().any(|executor| !executor.is_done));
     assert!(!open, "{:?}", app.dingtalk().todos());
 }
 
 async fn who_has_not_activated_dingtalk_gets_the_mail(engine: Engine) {
     let app = TestApp::with(engine).with_app().with_mail().start().await;
     let now = app.now();
-    let inactive = move |tx: &mut yuezhi_store::Tx<'_>| {
-        people::set_dingtalk_active(tx, LIANG, false, now)
-    };
+    let inactive =
+        move |tx: &mut yuezhi_store::Tx<'_>| people::set_dingtalk_active(tx, LIANG, false, now);
     app.app.db.write(inactive).await.unwrap();
     let request = over(&["dingtalk", "mail_others"]);
     let plan = publish_version::plan(&app.app, &request).await.unwrap();
     assert_eq!(plan.deliveries[0].inactive, 1);
-    assert_eq!((plan.deliveries[1].lane.as_str(), plan.deliveries[1].messages), ("mail", 1));
+    assert_eq!(
+        (
+            plan.deliveries[1].lane.as_str(),
+            plan.deliveries[1].messages
+        ),
+        ("mail", 1)
+    );
     assert!(plan.undeliverable_people.is_empty());
     app.publish(request).await;
     let cards = of_lane(&app, "card").await;
-    assert_eq!(states(&cards), [("sent", EVERYBODY - 1), ("undeliverable", 1)]);
+    assert_eq!(
+        states(&cards),
+        [("sent", EVERYBODY - 1), ("undeliverable", 1)]
+    );
     let undeliverable = cards.iter().find(|d| d.state.as_str() == "undeliverable");
     assert_eq!(
         undeliverable.unwrap().error_code.as_deref(),
@@ -220,7 +230,8 @@ async fn who_has_not_activated_dingtalk_gets_the_mail(engine: Engine) {
 }
 
 async fn one_wrong_account_keeps_nobody_else_from_the_message(engine: Engine) {
-    for lane in ["work_notice", "app_robot", "card"] {
+    // Of a work notice the platform says it later, when it is asked who has read.
+    for lane in ["app_robot", "card"] {
         let app = start(engine).await;
         app.change_schema(
             "UPDATE people SET dingtalk_user_id = 'nobody-there' WHERE staff_no = 'LC00018'",
@@ -232,15 +243,20 @@ async fn one_wrong_account_keeps_nobody_else_from_the_message(engine: Engine) {
             states(&all),
             [("sent", EVERYBODY - 1), ("failed", 1)],
             "{lane}: {:?}",
-            all.iter().map(|d| (&d.error_code, &d.error_detail)).collect::<Vec<_>>()
+            all.iter()
+                .map(|d| (&d.error_code, &d.error_detail))
+                .collect::<Vec<_>>()
         );
     }
 }
 
 async fn an_answer_that_was_lost_makes_no_second_to_do(engine: Engine) {
     let app = start(engine).await;
-    app.dingtalk()
-        .set_faults(vec![fault(FaultKind::Drop { after: true }, "/v1.0/todo/", 1)]);
+    app.dingtalk().set_faults(vec![fault(
+        FaultKind::Drop { after: true },
+        "/v1.0/todo/",
+        1,
+    )]);
     app.publish(over(&["todo"])).await;
     app.advance(minutes(5)).await;
     assert_eq!(states(&of_lane(&app, "todo").await), [("sent", EVERYBODY)]);
@@ -291,10 +307,10 @@ async fn use_up(app: &TestApp, calls: i64) {
 async fn a_month_that_is_nearly_used_up_makes_work_notices_of_cards(engine: Engine) {
     let app = start(engine).await;
     let mut request = over(&["dingtalk"]);
-    request.plan = Some("before 1d".to_owned());
+    request.plan = Some("every workday 09:00".to_owned());
     app.publish(request).await;
     use_up(&app, 4_800).await;
-    app.advance(days(10)).await;
+    app.until("2026-09-15 10:00").await;
     let reminders = app.deliveries().await;
     let mut lanes: Vec<&str> = reminders
         .iter()
@@ -306,8 +322,15 @@ async fn a_month_that_is_nearly_used_up_makes_work_notices_of_cards(engine: Engi
     let mut next = publish_travel(600);
     next.plan = Some("none".to_owned());
     let plan = publish_version::plan(&app.app, &next).await.unwrap();
-    assert_eq!(plan.deliveries[0].lane, "work_notice", "taken over as dingtalk");
-    assert!(plan.warnings.iter().any(|w| w.code == "budget_scarce_after"));
+    assert_eq!(
+        plan.deliveries[0].lane, "work_notice",
+        "taken over as dingtalk"
+    );
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|w| w.code == "budget_scarce_after")
+    );
 }
 
 async fn a_used_up_month_holds_the_lane_and_loses_nothing(engine: Engine) {
@@ -324,7 +347,10 @@ async fn a_used_up_month_holds_the_lane_and_loses_nothing(engine: Engine) {
     rules.limits.calls_per_month = None;
     app.dingtalk().set_rules(rules);
     app.advance(days(1)).await;
-    assert_eq!(states(&of_lane(&app, "work_notice").await), [("sent", EVERYBODY)]);
+    assert_eq!(
+        states(&of_lane(&app, "work_notice").await),
+        [("sent", EVERYBODY)]
+    );
     assert_eq!(app.dingtalk().work_notices().len(), 1);
 }
 

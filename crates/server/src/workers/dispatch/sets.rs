@@ -273,7 +273,10 @@ mod tests {
         let chinese: HashMap<i64, Language> =
             people.iter().map(|d| (d.no, Language::ZhCn)).collect();
         let growing = sets(people.clone(), &chinese, 100, |_| true);
-        assert_eq!((sizes(&growing.sets), growing.waiting.len()), (vec![100], 30));
+        assert_eq!(
+            (sizes(&growing.sets), growing.waiting.len()),
+            (vec![100], 30)
+        );
         let over = sets(people, &chinese, 100, |_| false);
         assert_eq!(sizes(&over.sets), [100, 30]);
     }

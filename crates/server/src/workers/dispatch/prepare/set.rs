@@ -81,8 +81,7 @@ impl Desk {
             };
             for delivery in members {
                 let member = Member::of(delivery);
-                let Some(person) = people.get(&delivery.person_no).filter(|p| p.is_active())
-                else {
+                let Some(person) = people.get(&delivery.person_no).filter(|p| p.is_active()) else {
                     alone(member, End::Cancelled("person_gone"));
                     continue;
                 };
