@@ -100,6 +100,8 @@ export const go = id => { location.hash = id === null ? '' : `#/c/${encodeURICom
 async function route() {
   const [, place, id] = location.hash.match(/^#\/(\w+)(?:\/(.+))?$/) || [];
   closeDrawer();
+  // On a phone a page lies over everything; going elsewhere leaves it.
+  if (matchMedia('(max-width: 720px)').matches) closeBrowser();
   state.open = null;
   const wanted = decodeURIComponent(id || '');
   let view = 'list';

@@ -1,4 +1,5 @@
-//! The chat client at `/`: one page, its data under `/chat/*`, live by server-sent events.
+//! The chat client at `/` (in a phone's frame at `/sandbox/phone`): one page, its data under `/chat/*`, live by
+//! server-sent events; and the page of the operator's panel at `/sandbox/ui`, which uses `/sandbox/*`.
 //!
 //! Whoever opens it is a persona, an employee chosen there and kept in a cookie; the login page uses the same one.
 //! Messages arrive as HTML drawn by `bubble`; the page's script holds no rules of the platform.
