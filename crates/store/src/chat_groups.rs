@@ -100,6 +100,9 @@ const SET_STATE: &str = "UPDATE chat_groups SET state = ?2, sync_at = ?3, update
 const SYNC_ALL: &str = "UPDATE chat_groups SET sync_at = ?1 WHERE state = 'active' AND (sync_at IS NULL OR sync_at > ?1)";
 const SYNC_ONE: &str =
     "UPDATE chat_groups SET sync_at = ?2 WHERE name = ?1 AND state IN ('wanted', 'active')";
+const BEGIN_ANEW: &str = "UPDATE chat_groups SET state = 'wanted', open_conversation_id = NULL, chat_id = NULL, members = 0, \
+     synced_at = NULL, sync_at = ?2, error_code = NULL, error_detail = NULL, updated_at = ?2 \
+     WHERE no = ?1 AND state = 'gone'";
 const DELETE: &str = "DELETE FROM chat_groups WHERE no = ?1";
 const DELETE_MEMBERS: &str = "DELETE FROM chat_group_members WHERE group_no = ?1";
 const MEMBERS: &str = "SELECT user_id, person_no, joined_at, greeted_at FROM chat_group_members WHERE group_no = ?1 \
@@ -248,6 +251,15 @@ pub fn sync_all_at(tx: &mut Tx<'_>, at: UnixMillis) -> Result<u64, StoreError> {
 /// This group is compared at `at`; whether it is one that is kept.
 pub fn sync_one_at(tx: &mut Tx<'_>, name: &str, at: UnixMillis) -> Result<bool, StoreError> {
     Ok(tx.exec(SYNC_ONE, p![name, at])? == 1)
+}
+
+/// A group that is gone on the platform is to be made again; whether it was gone.
+pub fn begin_anew(tx: &mut Tx<'_>, no: i64, now: UnixMillis) -> Result<bool, StoreError> {
+    if tx.exec(BEGIN_ANEW, p![no, now])? == 0 {
+        return Ok(false);
+    }
+    tx.exec(DELETE_MEMBERS, p![no])?;
+    Ok(true)
 }
 
 /// Forgets the group here; on the platform it stays.

@@ -41,7 +41,7 @@ pub enum GroupAct {
     /// Members are left as they are.
     Pause,
     Resume,
-    /// Compare with the platform now.
+    /// Compare with the platform now; one that is gone there is made again.
     Retry,
     /// Not kept any more; on the platform it stays.
     Forget,
@@ -134,8 +134,9 @@ pub async fn act(app: &App, actor: &Actor, name: &str, act: GroupAct) -> Result<
                     chat_groups::set_state(tx, &name, awake(&group), now)?;
                 }
                 GroupAct::Retry => {
-                    // Of a group that is gone on the platform, retrying makes another one.
-                    chat_groups::sync_one_at(tx, &name, now)?;
+                    if !chat_groups::begin_anew(tx, group.no, now)? {
+                        chat_groups::sync_one_at(tx, &name, now)?;
+                    }
                 }
                 GroupAct::Forget => {
                     chat_groups::delete(tx, group.no)?;

@@ -16,7 +16,7 @@ use yuezhi_store::{
     settings,
 };
 
-use super::{ActionError, keep_people};
+use super::{ActionError, keep_people, walk_directory};
 use crate::app::App;
 
 /// Where the last walk stands in `settings`, as JSON of [`SyncReport`].
@@ -403,6 +403,9 @@ pub async fn apply_person(app: &App, person: DirectoryPerson) -> Result<(), Acti
             let one = std::slice::from_ref(&person);
             let staff_nos = staff_nos(tx, one)?;
             let change = keep_person(tx, &person, &staff_nos, &HashMap::new(), &ids, now)?;
+            if !knows_departments(tx, &person)? {
+                walk_directory::mark(tx, now)?;
+            }
             if change != Change::Unchanged {
                 record(
                     tx,
@@ -419,6 +422,16 @@ pub async fn apply_person(app: &App, person: DirectoryPerson) -> Result<(), Acti
     app.wake();
     app.announce(0);
     Ok(())
+}
+
+/// A person in a department that no walk has seen: the next one shows where it stands.
+fn knows_departments(tx: &mut Tx<'_>, person: &DirectoryPerson) -> Result<bool, StoreError> {
+    for id in &person.department_ids {
+        if departments::no_of_source(tx, &source_of(*id))?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// These user ids have left, told by a change event.

@@ -151,6 +151,14 @@ pub async fn work(app: &App, next_night: UnixMillis) -> Result<Option<UnixMillis
         return Ok(None);
     };
     let (now, by_itself) = (app.now(), app.config.dingtalk.sync_people);
+    // Looked at every minute, and mostly there is nothing to write.
+    let (is_asked, next) = app
+        .db
+        .read(|tx| Ok::<_, ActionError>((job_of(tx)?.is_some(), next_of(tx)?)))
+        .await?;
+    if !is_asked && (!by_itself || next.is_some_and(|next| next > now)) {
+        return Ok(next.filter(|_| by_itself));
+    }
     let id = app.ids.next::<uuid::Uuid>(now).to_string();
     let taken = app
         .db

@@ -131,6 +131,7 @@ struct GroupPage {
     line: Option<Line>,
     href: String,
     is_paused: bool,
+    is_gone: bool,
     members: Vec<(String, String)>,
     more_members: usize,
     outside: Vec<String>,
@@ -263,6 +264,9 @@ async fn form(
         is_paused: group
             .as_ref()
             .is_some_and(|group| group.state == ChatGroupState::Paused),
+        is_gone: group
+            .as_ref()
+            .is_some_and(|group| group.state == ChatGroupState::Gone),
         line: group.as_ref().map(|group| line(me, group)),
         more_members: members.len().saturating_sub(NAMES_SHOWN),
         members: members.into_iter().take(NAMES_SHOWN).collect(),

@@ -8,6 +8,7 @@ pub mod company;
 mod company_names;
 mod company_plan;
 pub mod pages;
+mod platform;
 mod seed;
 pub mod time_travel;
 
@@ -28,7 +29,8 @@ use crate::{
     app::{App, Start},
     clock::Clock,
     config::{
-        Config, DatabaseConfig, DingTalkConfig, MailConfig, RobotConfig, ServerConfig, SourceConfig,
+        Config, ConsoleConfig, DatabaseConfig, DingTalkConfig, MailConfig, RobotConfig,
+        ServerConfig, SourceConfig,
     },
     serve::{Node, open_database, system_ids},
 };
@@ -176,27 +178,31 @@ fn robot_secret(group: &str) -> String {
     format!("SEC{}", robot_token(&format!("{group} secret")))
 }
 
-/// A sandbox for an invented company of so many people, on a free port; for `yuezhi sandbox`.
-pub fn sandbox_for(people: usize) -> SandboxConfig {
-    sandbox_of(&company::company(people, SEED))
-}
-
-fn sandbox_of(company: &company::Company) -> SandboxConfig {
-    let mut config = SandboxConfig::new(seed::organisation(company));
-    config.groups = seed::groups(company);
-    config.apps = vec![seed::login_app()];
-    config
-}
-
 async fn start_sandbox(
     options: &DemoOptions,
     company: &company::Company,
 ) -> Result<SandboxHandle, ActionError> {
-    let mut config = sandbox_of(company);
-    config.listen = options.sandbox_listen;
-    config.data_dir = Some(options.data.join("sandbox"));
-    config.mail_listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
-    Sandbox::start(config).await.map_err(ActionError::internal)
+    let config = SandboxConfig {
+        listen: options.sandbox_listen,
+        data_dir: Some(options.data.join("sandbox")),
+        mail_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+        groups: platform::groups(company),
+        apps: vec![platform::app()],
+        ..SandboxConfig::new(platform::organisation(company))
+    };
+    let sandbox = Sandbox::start(config).await;
+    let sandbox = sandbox.map_err(ActionError::internal)?;
+    let file =
+        serde_json::from_str(yuezhi_channels::card::template()).map_err(ActionError::internal)?;
+    sandbox
+        .import_template(
+            &platform::app().client_id,
+            platform::CARD_TEMPLATE,
+            true,
+            &file,
+        )
+        .map_err(ActionError::internal)?;
+    Ok(sandbox)
 }
 
 fn configuration(
@@ -206,7 +212,6 @@ fn configuration(
     company: &company::Company,
     folder: &Path,
 ) -> Config {
-    let app = seed::login_app();
     let base = sandbox.url();
     let robots = company.groups.iter().map(|group| RobotConfig {
         name: group.id.to_owned(),
@@ -247,14 +252,9 @@ fn configuration(
             url: format!("sqlite:{}", options.data.join("yuezhi.sqlite").display()),
             ..DatabaseConfig::default()
         },
-        dingtalk: DingTalkConfig {
-            client_id: Some(app.client_id),
-            client_secret: Some(SecretString::from(app.client_secret)),
-            corp_id: Some(company.corp_id.to_owned()),
-            api_base: base.clone(),
-            oapi_base: base.clone(),
-            login_base: base.clone(),
-            ..DingTalkConfig::default()
+        dingtalk: dingtalk(&base, company),
+        console: ConsoleConfig {
+            dingtalk_admins: vec!["main".to_owned(), "sub".to_owned()],
         },
         robot: robots.collect(),
         mail,
@@ -267,5 +267,25 @@ fn configuration(
             quiet_first_import: false,
         }],
         ..Config::default()
+    }
+}
+
+/// The whole app: robot, work notices, cards, Stream, the directory, and signing in inside the chat client.
+fn dingtalk(base: &str, company: &company::Company) -> DingTalkConfig {
+    let app = platform::app();
+    DingTalkConfig {
+        client_id: Some(app.client_id),
+        client_secret: Some(SecretString::from(app.client_secret)),
+        agent_id: Some(app.agent_id),
+        robot_code: Some(app.robot_code),
+        corp_id: Some(company.corp_id.to_owned()),
+        card_template_id: Some(platform::CARD_TEMPLATE.to_owned()),
+        operator_user_id: platform::operator(company).map(str::to_owned),
+        sync_people: true,
+        jsapi_url: Some(format!("{base}/sandbox/jsapi.js")),
+        api_base: base.to_owned(),
+        oapi_base: base.to_owned(),
+        login_base: base.to_owned(),
+        ..DingTalkConfig::default()
     }
 }

@@ -110,7 +110,11 @@ async fn make(
         owner_user_id: group.owner_user_id.clone(),
         member_user_ids: user_ids(&wanted),
         scene_template_id: group.scene_template_id.clone(),
-        key: format!("yuezhi-{}-{}", app.instance, group.no),
+        // One that is made again is another one.
+        key: format!(
+            "yuezhi-{}-{}-{}",
+            app.instance, group.no, group.updated_at.0
+        ),
     };
     let made = match group_admin::create(dingtalk, &new, app.now()).await {
         Ok(made) => made,

@@ -236,7 +236,7 @@ impl World {
             .url
             .clone_from(&self.outside.scratch.as_ref().unwrap().config().url);
         config.dingtalk = DingTalkConfig {
-            client_id: Some(company::CLIENT_ID.to_owned()),
+            client_id: Some(CLIENT_ID.to_owned()),
             client_secret: Some(SecretString::from(company::CLIENT_SECRET)),
             api_base: dingtalk.clone(),
             oapi_base: dingtalk.clone(),
@@ -350,7 +350,7 @@ impl TestApp {
     async fn set_up_app(&self) {
         let template: Value = serde_json::from_str(yuezhi_channels::card::template()).unwrap();
         self.dingtalk()
-            .import_template(company::CLIENT_ID, company::CARD_TEMPLATE, true, &template)
+            .import_template(CLIENT_ID, company::CARD_TEMPLATE, true, &template)
             .unwrap();
         let now = self.now();
         self.change_schema("UPDATE people SET dingtalk_user_id = staff_no")

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use yuezhi_documents::{Limits, table};
 use yuezhi_domain::UnixMillis;
-use yuezhi_store::{Tx, audit, departments, people, people::Change};
+use yuezhi_store::{Tx, audit, chat_groups, departments, people, people::Change};
 
 use super::{ActionError, Actor, Refusal, keep_people, publish_version::UploadedFile};
 use crate::{app::App, documents::document_refusal};
@@ -137,6 +137,7 @@ fn apply(
     if request.close_missing {
         report.left = close_missing(tx, rows, now)?;
     }
+    chat_groups::sync_all_at(tx, now)?;
     let detail = serde_json::json!({
         "file": request.file.name, "created": report.created, "updated": report.updated,
         "rejoined": report.rejoined, "left": report.left,

@@ -68,7 +68,14 @@ pub async fn administrator_by_dingtalk(
             let no = accounts::insert(tx, &account)?;
             let actor = Actor::Account { no, login }.to_string();
             let detail = serde_json::json!({ "through": "dingtalk" }).to_string();
-            audit::append(tx, now, &actor, "account.created", &format!("account:{id}"), &detail)?;
+            audit::append(
+                tx,
+                now,
+                &actor,
+                "account.created",
+                &format!("account:{id}"),
+                &detail,
+            )?;
             Ok(no)
         })
         .await?;

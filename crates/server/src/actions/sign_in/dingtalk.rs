@@ -118,6 +118,8 @@ pub(super) fn person_of_user_id(
     Ok(match people::by_dingtalk_user_id(tx, user_id)? {
         Some(person) => Some(person),
         // Whoever has another DingTalk id on file is not meant, though their staff number reads the same.
-        None => people::by_staff_no(tx, user_id)?.filter(|person| person.dingtalk_user_id.is_none()),
+        None => {
+            people::by_staff_no(tx, user_id)?.filter(|person| person.dingtalk_user_id.is_none())
+        }
     })
 }
