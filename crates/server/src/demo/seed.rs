@@ -7,18 +7,23 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
+use yuezhi_channels::ChannelKind;
 use yuezhi_domain::{NoticeId, ReceiptSource, Requirement, SeededRandom, UnixMillis};
-use yuezhi_sandbox as sandbox;
 use yuezhi_store::{notices, obligations, settings, versions};
 
 use super::{
-    SEED, SEEDED_SETTING, Shipped, company::Company, robot_secret, robot_token, time_travel,
+    SEED, SEEDED_SETTING, Shipped,
+    company::Company,
+    platform::{self, KEPT_GROUP},
+    time_travel,
 };
 use crate::{
     actions::{
         ActionError, Actor, change_schedule, confirm_reading, import_people,
         publish_version::{self, PublishRequest, Published, UploadedFile, VersionSource},
         record_opening,
+        save_group::{self, GroupInput},
+        sync_directory::{self, Apply},
     },
     app::App,
     workers,
@@ -61,6 +66,7 @@ pub(super) async fn seed(
     let first = timeline.keys().next().map_or(today, |(at, _)| *at);
     time_travel::set_offset(app, first.0 - today.0 - DAY_MS);
     import(app, company).await?;
+    adopt(app, company).await?;
     while let Some(((at, _), event)) = timeline.pop_first() {
         remind_until(app, at, today).await?;
         time_travel::set_offset(app, at.0 - today.0);
@@ -94,6 +100,7 @@ pub(super) async fn seed(
     remind_until(app, today, today).await?;
     time_travel::set_offset(app, 0);
     schedules(app).await?;
+    group_of_everyone(app, company).await?;
     app.db
         .write(move |tx| {
             notices::close_settled(tx, today)?;
@@ -204,6 +211,33 @@ async fn import(app: &App, company: &Company) -> Result<(), ActionError> {
     }
 }
 
+/// Hands the people over to the directory as its first walk would find it: what it does not hold (languages) stays, and
+/// everybody keeps who they are. The walk itself comes with the workers.
+async fn adopt(app: &App, company: &Company) -> Result<(), ActionError> {
+    let how = Apply {
+        actor: Actor::System.to_string(),
+        dry_run: false,
+        allow_loss: false,
+    };
+    sync_directory::apply(app, platform::directory(company), how).await?;
+    Ok(())
+}
+
+/// The group that is kept for everyone; a company too large for one group has none.
+async fn group_of_everyone(app: &App, company: &Company) -> Result<(), ActionError> {
+    if company.people.len() > save_group::LARGEST {
+        return Ok(());
+    }
+    let input = GroupInput {
+        name: KEPT_GROUP.to_owned(),
+        title: app.texts().get("messages.demo_group_title").to_owned(),
+        audience: "everyone".to_owned(),
+        greets: true,
+        ..GroupInput::default()
+    };
+    save_group::create(app, &Actor::System, input).await
+}
+
 fn path_of(company: &Company, id: u32) -> String {
     let mut names = Vec::new();
     let mut next = Some(id);
@@ -229,7 +263,7 @@ struct ShippedVersion {
     effective: Option<String>,
     /// Of a hundred people, so many have answered by today or in the end.
     share: u64,
-    /// Another version waits to be published by whoever tries the demo: it goes by mail too.
+    /// Another version waits to be published by whoever tries the demo: it goes to everyone personally and by mail too.
     has_next: bool,
 }
 
@@ -298,12 +332,15 @@ async fn publish(
     request.effective.clone_from(&version.effective);
     let channels = app.channels();
     let robot = channels.get(NEWS_LANE);
-    let mail = channels.mail().filter(|_| version.has_next);
+    // What the next version goes over unless somebody says otherwise.
+    let personally = channels.get(ChannelKind::WorkNotice.as_str());
+    let mail = channels.mail();
+    let more = [personally, mail.as_ref()].into_iter().flatten();
     request.channels = Some(
         robot
-            .map(|channel| channel.lane().to_owned())
             .into_iter()
-            .chain(mail.map(|channel| channel.lane().to_owned()))
+            .chain(more.filter(|_| version.has_next))
+            .map(|channel| channel.lane().to_owned())
             .collect(),
     );
     match publish_version::publish(app, request).await? {
@@ -404,80 +441,4 @@ async fn schedules(app: &App) -> Result<(), ActionError> {
         change_schedule::create(app, Actor::System, &input).await?;
     }
     Ok(())
-}
-
-/// The company as the sandbox knows it.
-pub(super) fn organisation(company: &Company) -> sandbox::Organisation {
-    const COLOURS: [&str; 8] = [
-        "#4E7BD9", "#3FA37C", "#C9822B", "#B5566B", "#7A6BC4", "#3D98A8", "#8A7A55", "#6B7F94",
-    ];
-    sandbox::Organisation {
-        corp_id: company.corp_id.to_owned(),
-        name: company.name.to_owned(),
-        departments: company
-            .departments
-            .iter()
-            .map(|d| sandbox::Department {
-                id: i64::from(d.id),
-                name: d.name.to_owned(),
-                parent_id: d.parent_id.map(i64::from),
-                ..sandbox::Department::default()
-            })
-            .collect(),
-        people: company
-            .people
-            .iter()
-            .zip(COLOURS.iter().cycle())
-            .map(|(p, colour)| sandbox::Person {
-                userid: p.userid.clone(),
-                unionid: p.unionid.clone(),
-                name: p.name.clone(),
-                mobile: p.mobile.clone(),
-                email: p.email.clone().unwrap_or_default(),
-                avatar_colour: (*colour).to_owned(),
-                title: p.title.to_owned(),
-                department_ids: p.department_ids.iter().map(|id| i64::from(*id)).collect(),
-                ..sandbox::Person::default()
-            })
-            .collect(),
-        ..sandbox::Organisation::default()
-    }
-}
-
-/// Its groups, each with our robot in it.
-pub(super) fn groups(company: &Company) -> Vec<sandbox::Group> {
-    company
-        .groups
-        .iter()
-        .map(|group| {
-            let mut robot = sandbox::Robot::new(robot_token(group.id), group.robot_name);
-            robot.security.secret = Some(robot_secret(group.id));
-            let mut made = sandbox::Group::new(group.id, group.title);
-            made.members = group
-                .members
-                .iter()
-                .filter_map(|staff_no| {
-                    company
-                        .people
-                        .iter()
-                        .find(|p| &p.staff_no == staff_no)
-                        .map(|p| p.userid.clone())
-                })
-                .collect();
-            made.robots = vec![robot];
-            made
-        })
-        .collect()
-}
-
-/// The internal app that signs people in.
-pub(super) fn login_app() -> sandbox::App {
-    sandbox::App {
-        name: "阅知".to_owned(),
-        client_id: "dingdemoyuezhi0001".to_owned(),
-        client_secret: "demo-client-secret-of-the-sandbox".to_owned(),
-        robot_code: "dingdemoyuezhi0001".to_owned(),
-        agent_id: 3_000_000_001,
-        ..sandbox::App::default()
-    }
 }
