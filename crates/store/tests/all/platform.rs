@@ -1,6 +1,6 @@
 //! What is kept for a platform with a directory, groups and quotas of its own.
 
-use yuezhi_domain::{DeliveryKind, UnixMillis};
+use yuezhi_domain::{Audience, DeliveryKind, UnixMillis};
 use yuezhi_store::{
     chat_groups::{self, ChatGroupState, NewChatGroup},
     deliveries::{self, NewDelivery, Sent},
@@ -127,6 +127,59 @@ fn settling_asks_once_for_every_message_that_can_show_it() {
         assert_eq!(followups::record_done(tx, &[due[0].no])?, 1);
         assert_eq!(followups::record_failed(tx, &[due[0].no], "x", "")?, 0);
         assert_eq!(followups::waiting(tx)?, 0);
+        let lost = ("todo_unknown", "nobody there");
+        assert_eq!(
+            deliveries::record_undelivered(tx, ("todo", "t1"), &[4], lost)?,
+            1
+        );
+        assert_eq!(
+            deliveries::record_undelivered(tx, ("todo", "t1"), &[4], lost)?,
+            0
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_shown_already_is_not_told_again() {
+    in_each_engine(|tx| {
+        let new = NewDelivery {
+            lane: "card".to_owned(),
+            kind: DeliveryKind::Publish,
+            notice_no: 3,
+            occurrence_no: 0,
+            person_no: 4,
+            due_at: NOW,
+            created_at: NOW,
+        };
+        let no = deliveries::insert_group(tx, &new)?.unwrap();
+        deliveries::claim(tx, "card", "a", NOW, later(9), 5)?;
+        let sent = Sent {
+            no,
+            at: NOW,
+            platform_id: Some("yz.1".to_owned()),
+        };
+        deliveries::record_sent(tx, "a", &[sent])?;
+        followups::settle_person(tx, 3, 4, &["card".to_owned()], NOW)?;
+        assert!(!followups::shown_already(tx, "card", "yz.1", 5)?);
+        assert!(followups::shown_already(tx, "card", "yz.1", 4)?);
+        assert_eq!(followups::waiting(tx)?, 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_chat_knows_only_those_who_have_activated_it() {
+    in_each_engine(|tx| {
+        let (_, nos) = company(tx, 3)?;
+        people::set_directory(tx, nos[1], "u1", false, NOW)?;
+        let resolved = yuezhi_store::audience::resolve(tx, &Audience::everyone())?.unwrap();
+        let names = yuezhi_store::audience::chat_names(tx, &resolved)?;
+        let known: Vec<Option<&str>> = names
+            .iter()
+            .map(|one| one.dingtalk_user_id.as_deref())
+            .collect();
+        assert_eq!(known, [Some("user0"), None, Some("user2")]);
         Ok(())
     });
 }
@@ -205,6 +258,15 @@ fn a_group_is_wanted_then_active_and_keeps_its_members() {
         assert_eq!(
             (stored.title.as_str(), stored.owner_user_id.as_str()),
             ("新群名", "user2")
+        );
+        assert!(!chat_groups::begin_anew(tx, no, NOW)?, "it is not gone");
+        chat_groups::set_state(tx, "all", ChatGroupState::Gone, NOW)?;
+        assert!(chat_groups::begin_anew(tx, no, later(3))?);
+        assert!(chat_groups::members(tx, no)?.is_empty());
+        let again = chat_groups::get(tx, "all")?.unwrap();
+        assert_eq!(
+            (again.state, again.open_conversation_id, again.sync_at),
+            (ChatGroupState::Wanted, None, Some(later(3)))
         );
         assert!(chat_groups::delete(tx, no)?);
         assert!(chat_groups::list(tx)?.is_empty());
