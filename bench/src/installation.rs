@@ -28,7 +28,7 @@ use yuezhi_server::{
 };
 use yuezhi_store::{Value, accounts, departments, lanes, people, progress, sessions};
 
-const SEED: u64 = 20_261_122;
+pub(crate) const SEED: u64 = 20_261_122;
 const CHUNK: usize = 10_000;
 
 /// What a node can send to.

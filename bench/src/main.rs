@@ -5,6 +5,7 @@
 //! the endpoint's. Invariant: ratios of one run are what counts; no figure is asserted. Weakness: Linux only, because
 //! processor time and memory are read from /proc.
 
+mod calls;
 mod clean_build;
 mod confirmations;
 mod crash;
@@ -89,6 +90,7 @@ async fn section(measure: Measure, options: &Options) -> anyhow::Result<Section>
         Measure::P8 => Box::pin(footprint::measure(options)).await,
         Measure::P10 => clean_build::measure(options),
         Measure::P12 => Box::pin(crash::measure(options)).await,
+        Measure::Calls => Box::pin(calls::measure(options)).await,
         Measure::All => anyhow::bail!("all stands for the others"),
     }
 }

@@ -58,10 +58,12 @@ pub(crate) enum Measure {
     P10,
     /// Crashes.
     P12,
+    /// Metered calls of the DingTalk platform.
+    Calls,
 }
 
 impl Measure {
-    const QUICK: [Self; 8] = [
+    const QUICK: [Self; 9] = [
         Self::P1,
         Self::P2,
         Self::P3,
@@ -70,6 +72,7 @@ impl Measure {
         Self::P7,
         Self::P8,
         Self::P12,
+        Self::Calls,
     ];
 }
 

@@ -404,7 +404,10 @@ fn channel_lines(plan: &Plan, texts: Texts) -> Vec<String> {
                 "cli.without_address",
                 delivery.undeliverable.max(0).unsigned_abs(),
             ),
-            ("cli.without_active", delivery.inactive.max(0).unsigned_abs()),
+            (
+                "cli.without_active",
+                delivery.inactive.max(0).unsigned_abs(),
+            ),
         ];
         numbers
             .into_iter()

@@ -53,9 +53,10 @@ pub fn first_words(channels: &Registry) -> Vec<String> {
     }
     for channel in channels.lanes() {
         match channel.kind() {
-            ChannelKind::Robot | ChannelKind::Group => words.push(channel.lane().to_owned()),
             ChannelKind::Mail if in_dingtalk => words.push(MAIL_OTHERS.to_owned()),
-            ChannelKind::Mail => words.push(channel.lane().to_owned()),
+            ChannelKind::Robot | ChannelKind::Group | ChannelKind::Mail => {
+                words.push(channel.lane().to_owned());
+            }
             _ => {}
         }
     }
