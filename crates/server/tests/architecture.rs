@@ -463,7 +463,9 @@ fn is_key(literal: &str) -> bool {
     let file = [".css", ".html", ".toml", ".js", ".rs", ".json"]
         .iter()
         .any(|end| literal.ends_with(end));
-    known_area && plain && !file
+    // A key of the configuration file.
+    let setting = literal == "console.dingtalk_admins";
+    known_area && plain && !file && !setting
 }
 
 /// What stands between double quotes, line by line.

@@ -7,6 +7,7 @@
 
 mod api;
 mod browser;
+mod browser_chat;
 mod chat;
 mod cli;
 mod config;

@@ -1,16 +1,19 @@
 //! An administrator connects DingTalk: what is wrong is said, one thing at a time, with what to do about it; what is
 //! left of the month can be seen.
 
-use axum::http::Method;
+use std::net::SocketAddr;
+
+use axum::http::{Method, header};
+use serde_json::Value;
 use yuezhi_domain::Language;
-use yuezhi_sandbox::Rules;
+use yuezhi_sandbox::{App, Organisation, Rules, Sandbox, SandboxConfig, SandboxHandle};
 use yuezhi_server::{
     actions::check_setup::{self, Check, Finding, Health},
     texts::Texts,
 };
 use yuezhi_store::meters::{self, MeterKind, Metered};
 
-use crate::support::{Engine, TestApp, Visitor, both_engines};
+use crate::support::{Engine, TestApp, Visitor, both_engines, program::run_in};
 
 both_engines!(
     where_everything_is_set_up_nothing_is_broken,
@@ -94,10 +97,10 @@ async fn what_the_platform_refuses_is_found_one_thing_at_a_time(engine: Engine) 
     assert!(address.fix.contains("服务器出口IP"), "{address:?}");
     assert!(address.detail.contains("127.0.0.1"), "{address:?}");
 
-    with(|rules| rules.access.robot_enabled = false);
+    with(|rules| rules.access.withheld_scopes = vec!["qyapi_robot_sendmsg".to_owned()]);
     let robot = &found(&app, Check::Robot).await[0];
     assert_eq!(robot.health, Health::Broken, "{robot:?}");
-    assert!(robot.fix.contains("应用能力"), "{robot:?}");
+    assert!(robot.fix.contains("权限管理"), "{robot:?}");
 
     app.dingtalk().set_rules(Rules::default());
 }
@@ -223,4 +226,103 @@ async fn what_is_left_of_the_month_is_shown_everywhere(engine: Engine) {
         metrics.contains("yuezhi_dingtalk_calls{kind=\"api\",interface=\"notice_send\"} 4100"),
         "{metrics}"
     );
+}
+
+const CLIENT_ID: &str = "dingdoctor0000000001";
+const CLIENT_SECRET: &str = "the-secret-of-the-doctors-app";
+const AGENT_ID: i64 = 1_234_567_890;
+
+/// A platform with two apps of the organisation: ours, and another one.
+async fn platform() -> SandboxHandle {
+    let mut config = SandboxConfig::new(Organisation::small());
+    let app = |client_id: &str, client_secret: &str, agent_id: i64| App {
+        name: "阅知".to_owned(),
+        client_id: client_id.to_owned(),
+        client_secret: client_secret.to_owned(),
+        robot_code: client_id.to_owned(),
+        agent_id,
+        ..App::default()
+    };
+    config.apps = vec![
+        app(CLIENT_ID, CLIENT_SECRET, AGENT_ID),
+        app("dingother00000000002", "the-other-secret", 2_222_222_222),
+    ];
+    Sandbox::start(config).await.unwrap()
+}
+
+/// What the doctor says with these lines under `[dingtalk]`: subject, health and words of each finding.
+async fn doctor(base: &str, lines: &str) -> Vec<(String, String, String)> {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "[dingtalk]\napi_base = \"{base}\"\noapi_base = \"{base}\"\nlogin_base = \"{base}\"\n{lines}\n"
+    );
+    std::fs::write(folder.path().join("yuezhi.toml"), config).unwrap();
+    let run = run_in(folder.path(), &["--json", "doctor"], &[]).await;
+    assert!(
+        !format!("{run:?}").contains(CLIENT_SECRET),
+        "no secret is shown: {run:?}"
+    );
+    let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+    run.json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| {
+            (
+                text(finding, "subject"),
+                text(finding, "health"),
+                text(finding, "message"),
+            )
+        })
+        .collect()
+}
+
+#[track_caller]
+fn assert_says(found: &[(String, String, String)], subject: &str, health: &str, words: &str) {
+    let says = found
+        .iter()
+        .any(|(s, h, message)| s == subject && h == health && message.contains(words));
+    assert!(says, "nothing {health} about {subject} says «{words}»: {found:#?}");
+}
+
+fn keys(client_id: &str, secret: &str, agent_id: i64) -> String {
+    format!("client_id = \"{client_id}\"\nclient_secret = \"{secret}\"\nagent_id = {agent_id}")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_recognises_what_was_put_into_the_wrong_place() {
+    let platform = platform().await;
+    let base = platform.url();
+    let right = doctor(&base, &keys(CLIENT_ID, CLIENT_SECRET, AGENT_ID)).await;
+    assert_says(&right, "keys", "fine", "accepts the app");
+    assert_says(&right, "agent", "fine", "AgentId is right");
+    assert_says(&right, "sight", "fine", "whole organisation");
+    assert_says(&right, "clock", "fine", "");
+
+    let padded = keys(CLIENT_ID, &format!(" {CLIENT_SECRET}"), AGENT_ID);
+    let padded = doctor(&base, &padded).await;
+    assert_says(&padded, "keys", "broken", "blanks");
+    let webhook = "https://oapi.dingtalk.com/robot/send?access_token=0123456789";
+    let pasted = doctor(&base, &keys(CLIENT_ID, webhook, AGENT_ID)).await;
+    assert_says(&pasted, "keys", "broken", "whole webhook address");
+    let expired = doctor(&base, &keys(CLIENT_ID, "last-years-secret", AGENT_ID)).await;
+    assert_says(&expired, "keys", "broken", "the secret was reset");
+    let other = keys("dingother00000000002", CLIENT_SECRET, AGENT_ID);
+    let other = doctor(&base, &other).await;
+    assert_says(&other, "keys", "broken", "Client ID or Client Secret");
+    let mixed = doctor(&base, &keys(CLIENT_ID, CLIENT_SECRET, 2_222_222_222)).await;
+    assert_says(&mixed, "agent", "broken", "not of the same app");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_sees_a_clock_that_is_hours_off() {
+    let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        .await
+        .unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let router = axum::Router::new()
+        .fallback(|| async { [(header::DATE, "Sun, 22 Nov 2020 10:00:00 GMT")] });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let found = doctor(&base, "").await;
+    assert_says(&found, "clock", "broken", "NTP");
 }

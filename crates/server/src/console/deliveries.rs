@@ -4,9 +4,10 @@ use askama::Template;
 use axum::{extract::Path, response::Response};
 use axum_extra::extract::{Form, Query};
 use serde::Deserialize;
+use yuezhi_channels::Rung;
 use yuezhi_domain::{DeliveryState, NoticeId, UnixMillis};
 use yuezhi_store::{
-    deliveries::{self, DeliveryFilter, DeliveryRow},
+    deliveries::{self, Delivery, DeliveryFilter, DeliveryRow},
     lanes, notices,
 };
 
@@ -220,7 +221,7 @@ fn line(me: &SignedIn, row: &DeliveryRow) -> Line {
             .person_name
             .clone()
             .unwrap_or_else(|| words::lane(me.t, &delivery.lane)),
-        lane: words::lane_kind(me.t, &delivery.lane),
+        lane: lane_words(me.t, delivery),
         what: row
             .notice_title
             .as_ref()
@@ -240,6 +241,20 @@ fn line(me: &SignedIn, row: &DeliveryRow) -> Line {
             delivery.state,
             DeliveryState::Failed | DeliveryState::Undeliverable
         ),
+    }
+}
+
+/// The kind of channel; for a group announcement also the way that was open to it.
+fn lane_words(t: Texts, delivery: &Delivery) -> String {
+    let kind = words::lane_kind(t, &delivery.lane);
+    let rung = delivery
+        .platform_id
+        .as_deref()
+        .filter(|_| delivery.lane.starts_with("group_announcement:"))
+        .and_then(Rung::of_platform_id);
+    match rung {
+        Some((rung, _)) => format!("{kind} · {}", t.of_value("setup.rung", rung.as_str())),
+        None => kind,
     }
 }
 

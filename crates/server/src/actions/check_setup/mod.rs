@@ -182,7 +182,13 @@ impl Findings {
             return self.add_words(health, subject, words);
         }
         let fix = format!("messages.reason.{}_fix", why.code);
-        let (detail, link) = without_link(&why.detail);
+        // What is fine needs no explaining.
+        let said = if health == Health::Fine {
+            ""
+        } else {
+            why.detail.as_str()
+        };
+        let (detail, link) = without_link(said);
         self.all.push(Finding {
             health,
             subject: subject.to_owned(),

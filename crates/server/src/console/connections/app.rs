@@ -32,7 +32,6 @@ pub(super) struct AppLane {
     pub(super) name: String,
     pub(super) lane: String,
     pub(super) proves: String,
-    pub(super) is_personal: bool,
     pub(super) state: State,
 }
 
@@ -113,16 +112,15 @@ fn lanes(me: &SignedIn, lane_rows: &[Lane]) -> Vec<AppLane> {
                 name: name(me.t, lane),
                 lane: lane.to_owned(),
                 proves: me.t.of_value("setup.proves", channel.kind().as_str()),
-                is_personal: channel.limits().personal,
                 state: state(me, lane_rows.iter().find(|row| row.name == lane)),
             }
         })
         .collect()
 }
 
-/// The lane's word; a group's with what it is.
+/// The lane's word; a group's message with what it is.
 fn name(t: Texts, lane: &str) -> String {
-    if lane.contains(':') {
+    if lane.starts_with("group:") {
         format!("{} · {}", words::lane(t, lane), words::lane_kind(t, lane))
     } else {
         words::lane(t, lane)
