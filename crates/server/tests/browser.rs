@@ -1,7 +1,8 @@
 //! The whole way on the demo, as somebody sees it: a publisher at a desk and an employee with a phone.
 //!
-//! Publish → the message is in the group's chat within seconds → tap → sign in through DingTalk's page → read →
-//! confirm → the console's numbers move by themselves → remind → the next workday, the next Friday.
+//! Publish → the message is in the group's chat within seconds → tap → the in-app browser signs in by itself, another
+//! browser through DingTalk's page → read → confirm → the console's numbers move by themselves → remind → the next
+//! workday, the next Friday.
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
@@ -26,7 +27,7 @@ async fn a_policy_goes_the_whole_way_in_the_browser_in_english() {
     Box::pin(the_whole_way(Language::En)).await;
 }
 
-async fn demo(folder: &Path, language: Language) -> Demo {
+pub(crate) async fn demo(folder: &Path, language: Language) -> Demo {
     logs::record();
     drop(rustls::crypto::ring::default_provider().install_default());
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -79,11 +80,29 @@ async fn the_whole_way(language: Language) {
     assert_eq!(logs::take_errors(), [""; 0]);
 }
 
-async fn publish(desk: &Window, demo: &Demo, t: Texts, tag: &str) {
+pub(crate) async fn publish(desk: &Window, demo: &Demo, t: Texts, tag: &str) {
+    publish_over(desk, demo, &[], t, tag).await;
+}
+
+/// With these channels ticked and no others; with those that the page proposes if none are named.
+pub(crate) async fn publish_over(
+    desk: &Window,
+    demo: &Demo,
+    channels: &[&str],
+    t: Texts,
+    tag: &str,
+) {
     desk.goto(&format!("{}/console/publish", demo.node.app.public_url()))
         .await;
     let file = demo.next.join("travel-expenses-3.0.md");
     desk.fill("#file", file.to_str().unwrap()).await;
+    if !channels.is_empty() {
+        let wanted = serde_json::to_string(channels).unwrap();
+        desk.script(&format!(
+            "for (const box of document.querySelectorAll('#channels input')) box.checked = {wanted}.includes(box.value)"
+        ))
+        .await;
+    }
     desk.click("button[name=step][value=preview]").await;
     desk.until(
         "the preview counts people",
@@ -123,7 +142,7 @@ async fn arrival(demo: &Demo, before: usize, is_it: impl Fn(&Message) -> bool) -
 }
 
 /// How many have confirmed, as the console's figures say.
-const CONFIRMED: &str = "return parseInt(document.querySelectorAll('#figures .figure dd')[2].innerText.replace(/\\D+.*$/, ''), 10)";
+pub(crate) const CONFIRMED: &str = "return parseInt(document.querySelectorAll('#figures .figure dd')[2].innerText.replace(/\\D+.*$/, ''), 10)";
 
 async fn read_and_confirm(
     phone: &Window,
@@ -152,14 +171,15 @@ async fn read_and_confirm(
     let card = format!("article.message[data-id='{}']", message.id);
     phone.find(&card).await;
     phone.screenshot(&format!("{tag}-4-chat")).await;
-    phone.click(&format!("{card} .card a, {card} a")).await;
-    phone.until_at("/my/sign-in").await;
-    phone.screenshot(&format!("{tag}-5-sign-in")).await;
-    phone.assert_fits().await;
-    phone.click("a[href^='/my/sign-in/dingtalk']").await;
-    phone.until_at("/oauth2/auth").await;
-    phone.screenshot(&format!("{tag}-6-dingtalk")).await;
-    phone.click("#login").await;
+    let link = format!("{card} a");
+    if t.language == Language::ZhCn {
+        phone.click(&link).await;
+        phone.enter_frame("#browser iframe").await;
+    } else {
+        let address = phone.find(&link).await.prop("href").await.unwrap();
+        phone.goto(&address.unwrap()).await;
+        sign_in_through_dingtalk(phone, tag).await;
+    }
     phone.until_at("/n/").await;
     phone.find("form[action$='/confirmation'] button").await;
     if !phone.text().await.contains(t.get("my.confirm_button")) {
@@ -179,6 +199,7 @@ async fn read_and_confirm(
     phone.until("the button is gone", "return document.readyState === 'complete' && document.querySelector(\"form[action$='/confirmation']\") === null").await;
     phone.screenshot(&format!("{tag}-8-confirmed")).await;
     phone.assert_fits().await;
+    phone.leave_frame().await;
 
     let one_more = confirmed_before + 1;
     desk.until(
@@ -192,6 +213,17 @@ async fn read_and_confirm(
         "nobody reloaded the page"
     );
     desk.screenshot(&format!("{tag}-9-counted")).await;
+}
+
+/// As in a browser outside the chat client.
+async fn sign_in_through_dingtalk(phone: &Window, tag: &str) {
+    phone.until_at("/my/sign-in").await;
+    phone.screenshot(&format!("{tag}-5-sign-in")).await;
+    phone.assert_fits().await;
+    phone.click("a[href^='/my/sign-in/dingtalk']").await;
+    phone.until_at("/oauth2/auth").await;
+    phone.screenshot(&format!("{tag}-6-dingtalk")).await;
+    phone.click("#login").await;
 }
 
 async fn remind(desk: &Window, demo: &Demo, t: Texts, tag: &str) {

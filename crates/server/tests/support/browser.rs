@@ -181,6 +181,22 @@ impl Window {
         element.click().await.unwrap();
     }
 
+    /// Goes into the page that this frame shows, until [`Self::leave_frame`].
+    pub(crate) async fn enter_frame(&self, css: &str) {
+        let frame = self.find(css).await;
+        frame.enter_frame().await.unwrap();
+    }
+
+    pub(crate) async fn leave_frame(&self) {
+        self.client.clone().enter_parent_frame().await.unwrap();
+    }
+
+    /// The path of the page, of the frame's if one was entered.
+    pub(crate) async fn path(&self) -> String {
+        let path = self.script("return location.pathname").await;
+        path.as_str().unwrap_or_default().to_owned()
+    }
+
     pub(crate) async fn fill(&self, css: &str, text: &str) {
         let field = self.find(css).await;
         field.send_keys(text).await.unwrap();
