@@ -50,12 +50,12 @@ impl Node {
         let workers = Workers::start(&app);
         let stream = Stream::start(&app);
         Ok(Self {
-            stream,
             app,
             address,
             stop,
             server,
             workers,
+            stream,
         })
     }
 

@@ -39,6 +39,13 @@ const FOR_NOTICE: &str = "INSERT INTO followups (kind, lane, platform_id, notice
      JOIN obligations o ON o.notice_no = d.notice_no AND o.person_no = d.person_no \
      WHERE d.notice_no = ?1 AND d.state = 'sent' AND d.platform_id IS NOT NULL AND d.lane {in_texts ?3} \
      AND o.state <> 'acknowledged' ON CONFLICT DO NOTHING";
+const LATE: &str = "INSERT INTO followups (kind, lane, platform_id, notice_no, person_no, state, due_at, attempts) \
+     SELECT CASE WHEN o.state = 'acknowledged' THEN 'settle' ELSE 'withdraw' END, d.lane, d.platform_id, d.notice_no, \
+     d.person_no, 'due', CAST(?2 AS BIGINT), 0 FROM deliveries d \
+     JOIN obligations o ON o.notice_no = d.notice_no AND o.person_no = d.person_no \
+     JOIN notices n ON n.no = d.notice_no \
+     WHERE d.no {in_ids ?1} AND d.state = 'sent' AND d.platform_id IS NOT NULL AND o.state <> 'pending' \
+     AND n.requirement <> 'inform' ON CONFLICT DO NOTHING";
 const DUE: &str = "SELECT no, kind, lane, platform_id, notice_no, person_no, due_at, attempts FROM followups \
      WHERE state = 'due' AND due_at <= ?1 ORDER BY due_at, no LIMIT ?2";
 const NEXT_DUE: &str = "SELECT min(due_at) FROM followups WHERE state = 'due'";
@@ -91,6 +98,15 @@ pub fn withdraw_notice(
         return Ok(0);
     }
     tx.exec(FOR_NOTICE, p![notice_no, due_at, json(&lanes)])
+}
+
+/// Of these deliveries, those that went out although their person had settled meanwhile; how many messages.
+pub fn settle_late(
+    tx: &mut Tx<'_>,
+    delivery_nos: &[i64],
+    due_at: UnixMillis,
+) -> Result<u64, StoreError> {
+    tx.exec(LATE, p![json(&delivery_nos), due_at])
 }
 
 /// The longest due first.

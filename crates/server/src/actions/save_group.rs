@@ -159,11 +159,20 @@ const fn awake(group: &ChatGroup) -> ChatGroupState {
     }
 }
 
-/// Who belongs into a group, as far as they are in DingTalk, and the names of those who are not.
+/// Who belongs into a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Those who are in DingTalk.
+    pub inside: Vec<ChatName>,
+    /// The names of those who are not.
+    pub outside: Vec<String>,
+}
+
+/// Whom an audience means by now; the inner error says what is not clear about it.
 pub fn wanted(
     tx: &mut Tx<'_>,
     audience: &Audience,
-) -> Result<Result<(Vec<ChatName>, Vec<String>), Refusal>, StoreError> {
+) -> Result<Result<Wanted, Refusal>, StoreError> {
     let resolved = match audience::resolve(tx, audience)? {
         Ok(resolved) => resolved,
         Err(error) => return Ok(Err(refusals::audience(&error))),
@@ -172,10 +181,10 @@ pub fn wanted(
     let (inside, outside): (Vec<_>, Vec<_>) = all
         .into_iter()
         .partition(|one| one.dingtalk_user_id.is_some());
-    Ok(Ok((
+    Ok(Ok(Wanted {
         inside,
-        outside.into_iter().map(|one| one.name).collect(),
-    )))
+        outside: outside.into_iter().map(|one| one.name).collect(),
+    }))
 }
 
 fn parse(app: &App, rule: &str) -> Result<Audience, Refusal> {
@@ -220,7 +229,7 @@ fn check(app: &App, actor: &Actor, input: &GroupInput) -> Result<NewChatGroup, R
 
 /// At most so many as the platform allows, the owner among them.
 fn fits(tx: &mut Tx<'_>, audience: &Audience, owner: &str) -> Result<(), ActionError> {
-    let (inside, _) = wanted(tx, audience)??;
+    let inside = wanted(tx, audience)??.inside;
     let with_owner = usize::from(
         !inside
             .iter()

@@ -306,7 +306,7 @@ async fn people_of(
                 .collect();
             let outside = match &audience {
                 Some(audience) => save_group::wanted(tx, audience)?
-                    .map(|(_, outside)| outside)
+                    .map(|wanted| wanted.outside)
                     .unwrap_or_default(),
                 None => Vec::new(),
             };

@@ -266,7 +266,6 @@ fn configuration(
             settle_seconds: 1,
             quiet_first_import: false,
         }],
-        ..Config::default()
     }
 }
 

@@ -76,7 +76,7 @@ async fn keep(app: &App, dingtalk: &DingTalkApp, group: ChatGroup) -> Result<(),
         })
         .await?;
     let (wanted, members) = match read {
-        (Ok((wanted, _)), members) => (wanted, members),
+        (Ok(wanted), members) => (wanted.inside, members),
         (Err(refusal), _) => {
             let detail = refusal.message(app.texts());
             return trouble(app, &group, "group_audience_bad", detail, DAILY).await;
