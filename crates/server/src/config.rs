@@ -623,7 +623,7 @@ mod tests {
     #[test]
     fn every_known_key_is_taken() {
         let mut text = String::new();
-        for section in ["server", "database", "dingtalk", "mail"] {
+        for section in ["server", "database", "dingtalk", "console", "mail"] {
             writeln!(text, "[{section}]").unwrap();
             for key in KNOWN
                 .iter()
@@ -635,7 +635,17 @@ mod tests {
                     "time_zone" => "\"Asia/Shanghai\"",
                     "language" => "\"en\"",
                     "tls" => "\"none\"",
-                    "max_upload_mb" | "agent_id" | "port" | "connections" | "per_minute" => "5",
+                    "max_upload_mb"
+                    | "agent_id"
+                    | "port"
+                    | "connections"
+                    | "per_minute"
+                    | "api_calls_per_month"
+                    | "push_messages_per_month" => "5",
+                    "edition" => "\"professional\"",
+                    "stream" | "sync_people" => "true",
+                    "dingtalk_admins" => "[\"main\"]",
+                    "callback_aes_key" => "\"1234567890123456789012345678901234567890123\"",
                     key if key.ends_with("_file") && key != "ca_file" => continue,
                     _ => "\"x\"",
                 };

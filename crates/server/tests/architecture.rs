@@ -172,6 +172,8 @@ fn only_the_command_line_makes_http_requests_in_the_server() {
     let wrong: Vec<_> = files(&source, "rs")
         .into_iter()
         .filter(|path| !path.starts_with(source.join("cli")))
+        // Asks our own address and the platform's clock, for the doctor and the console alike.
+        .filter(|path| !path.ends_with("actions/check_setup/surroundings.rs"))
         .filter(|path| fs::read_to_string(path).unwrap().contains("reqwest"))
         .collect();
     assert!(wrong.is_empty(), "{wrong:?}");
@@ -207,7 +209,11 @@ fn only_the_binary_reads_the_console_of_the_system() {
             let (code, _) = text
                 .split_once("#[cfg(test)]")
                 .unwrap_or((text.as_str(), ""));
-            assert!(!code.contains("println!("), "{} prints", path.display());
+            let prints = code
+                .lines()
+                .filter(|line| !line.trim_start().starts_with("//"))
+                .any(|line| line.contains("println!("));
+            assert!(!prints, "{} prints", path.display());
         }
     }
 }

@@ -34,6 +34,7 @@ pub(super) const TAGS: &[&str] = &[
     "notices",
     "people",
     "departments",
+    "groups",
     "schedules",
     "robots",
     "channels",
