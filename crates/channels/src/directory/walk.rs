@@ -1,7 +1,8 @@
 //! Reads the whole directory: departments from the top down, then each one's people.
 //!
 //! Caller: the sync of people, nightly and on a click. The platform has no "everybody": a walk begins at what the app
-//! may see and drops whom it meets twice. Invariant: [`DirectorySnapshot::complete`] is only said if nothing failed.
+//! may see and drops whom it meets twice. Invariant: [`DirectorySnapshot::complete`] is only said if
+//! nothing failed, nothing was left out on purpose, and somebody was seen at all.
 //! Weakness: somebody moved while the walk goes on may be missed or seen in the old place; the next event or walk mends it.
 //! Source: 获取通讯录权限范围, 获取部门列表, 获取部门用户详情.
 
@@ -49,7 +50,8 @@ pub async fn walk(
         options,
         began: (now, Instant::now()),
         snapshot: DirectorySnapshot {
-            complete: true,
+            // Whoever is outside a part was not looked for.
+            complete: options.only.is_empty(),
             ..DirectorySnapshot::default()
         },
         places: HashMap::new(),
@@ -64,6 +66,10 @@ pub async fn walk(
     walk.people().await;
     if options.only.is_empty() {
         walk.single_people(&scopes.seen.user_ids).await;
+    }
+    if walk.snapshot.people.is_empty() {
+        // An app that sees nobody says nothing about anybody's leaving.
+        walk.snapshot.complete = false;
     }
     walk.appoint_managers();
     walk.compare(&scopes).await;
@@ -219,6 +225,13 @@ impl Walk<'_> {
             self.snapshot.departments.append(&mut level);
             level = next;
         }
+        // Whatever hangs together in a circle has no top; its people are wanted all the same.
+        let mut circle: Vec<DirectoryDepartment> = below.into_values().flatten().collect();
+        circle.sort_by_key(|department| department.id);
+        for department in &mut circle {
+            department.parent_id = None;
+        }
+        self.snapshot.departments.append(&mut circle);
     }
 
     async fn people(&mut self) {
@@ -248,6 +261,10 @@ impl Walk<'_> {
                 .asked(|now| async move { app.client().directory().people(id, cursor, now).await })
                 .await?;
             for person in page.list {
+                if person.user_id.is_empty() {
+                    self.unread(codes::DIRECTORY_PERSON_UNREAD, &format!("{id}: no userid"));
+                    continue;
+                }
                 let leads = person.leader;
                 let user_id = person.user_id.clone();
                 let person = self.merged(of_wire(person));
@@ -255,16 +272,20 @@ impl Walk<'_> {
                     person.department_ids.push(id);
                 }
                 if leads {
-                    person.leads.push(id);
+                    if !person.leads.contains(&id) {
+                        person.leads.push(id);
+                    }
                     self.leaders.entry(id).or_default().push(user_id);
                 }
             }
             match page.next_cursor {
-                Some(next) if page.has_more && next != cursor => cursor = next,
-                _ => return Ok(()),
+                _ if !page.has_more => return Ok(()),
+                Some(next) if next != cursor => cursor = next,
+                _ => break,
             }
         }
-        self.snapshot.complete = false;
+        let detail = format!("{id}: more people, but no further page");
+        self.unread(codes::DIRECTORY_PEOPLE_UNREAD, &detail);
         Ok(())
     }
 
@@ -370,11 +391,16 @@ impl Walk<'_> {
     }
 
     fn failed(&mut self, code: &'static str, what: impl std::fmt::Display, error: &Error) {
-        self.snapshot.complete = false;
         self.failures_in_a_row += 1;
+        self.unread(code, &format!("{what}: {error}"));
+    }
+
+    /// Something that is there was not read.
+    fn unread(&mut self, code: &'static str, detail: &str) {
+        self.snapshot.complete = false;
         self.snapshot.findings.push(Finding {
             level: Level::Failed,
-            why: Why::redacted(code, &format!("{what}: {error}"), &[]),
+            why: Why::redacted(code, detail, &[]),
         });
     }
 

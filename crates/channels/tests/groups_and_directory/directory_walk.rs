@@ -187,6 +187,59 @@ async fn a_walk_of_some_departments_leaves_the_others_alone() {
     let ids: Vec<_> = snapshot.departments.iter().map(|one| one.id).collect();
     assert_eq!(ids, [20, 21]);
     assert_eq!(snapshot.people.len(), 2);
+    assert!(!snapshot.complete, "nobody else was looked for");
+}
+
+#[tokio::test]
+async fn more_people_without_a_further_page_make_the_walk_incomplete() {
+    for next in [json!(null), json!(0)] {
+        let platform = company(whole()).await;
+        platform.rule(USERS, move |_| {
+            ok(&json!({ "has_more": true, "next_cursor": next,
+                "list": [{ "userid": "u1", "unionid": "x", "name": "甲" }] }))
+        });
+        let snapshot = walk(&platform.app(), WalkOptions::default(), NOW)
+            .await
+            .unwrap();
+        assert_eq!(snapshot.people.len(), 1);
+        assert!(!snapshot.complete);
+        assert_eq!(snapshot.findings[0].why.code, "directory_people_unread");
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_sees_nobody_says_nothing_about_leaving() {
+    let sight =
+        json!({ "errcode": 0, "auth_org_scopes": { "authed_user": [], "authed_dept": [] } });
+    let platform = company(sight).await;
+    let snapshot = walk(&platform.app(), WalkOptions::default(), NOW)
+        .await
+        .unwrap();
+    assert!(snapshot.people.is_empty() && !snapshot.complete);
+}
+
+#[tokio::test]
+async fn departments_that_name_each_other_as_parents_keep_their_people() {
+    let platform = company(whole()).await;
+    platform.rule(SUB, |asked| {
+        ok(&match dept(asked) {
+            1 => json!([
+                { "dept_id": 10, "name": "甲", "parent_id": 21 },
+                { "dept_id": 21, "name": "乙", "parent_id": 10 },
+            ]),
+            _ => json!([]),
+        })
+    });
+    let snapshot = walk(&platform.app(), WalkOptions::default(), NOW)
+        .await
+        .unwrap();
+    let parents: Vec<_> = snapshot
+        .departments
+        .iter()
+        .map(|one| (one.id, one.parent_id))
+        .collect();
+    assert_eq!(parents, [(1, None), (10, None), (21, None)]);
+    assert_eq!(snapshot.people.len(), 4);
     assert!(snapshot.complete);
 }
 

@@ -281,10 +281,12 @@ impl Directory<'_> {
         self.app.result(call, now_ms).await
     }
 
-    /// One page of a department's own people; `cursor` begins at 0.
+    /// One page of a department's own people, those with limited access (访问受限) among them; `cursor` begins at 0.
     pub async fn people(&self, department: i64, cursor: i64, now_ms: i64) -> Result<People, Error> {
         let call = Call::of(&USERS).json(&json!({
             "dept_id": department, "cursor": cursor, "size": PEOPLE_PER_PAGE,
+            // Left out otherwise; whoever is missing from a whole walk is taken for one who left.
+            "contain_access_limit": true,
         }));
         self.app.result(call, now_ms).await
     }

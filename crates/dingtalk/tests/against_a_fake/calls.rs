@@ -728,7 +728,10 @@ async fn the_directory_is_read_page_by_page() {
         (page.has_more, page.next_cursor, page.list[0].active),
         (true, Some(100), Some(true))
     );
-    assert_eq!(last(&fake).1, json!({"dept_id":2,"cursor":0,"size":100}));
+    assert_eq!(
+        last(&fake).1,
+        json!({"dept_id":2,"cursor":0,"size":100,"contain_access_limit":true})
+    );
     fake.answers(200, r#"{"errcode":0,"result":{"userid":"u1","manager_userid":"u2","role_list":[{"id":507113578,"name":"主管","group_name":"默认"}],"leader_in_dept":[{"dept_id":2,"leader":"true"}]}}"#);
     let person = directory.person("u1", NOW_MS).await.unwrap().unwrap();
     assert_eq!(
