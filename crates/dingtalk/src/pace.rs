@@ -19,6 +19,8 @@ pub const CALLS_PER_SECOND_LIMIT: u32 = 20;
 pub const NOTICE_RECIPIENTS_PER_MINUTE: usize = 5000;
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
+/// Callers read the clock a little apart; more than this is another clock.
+const CLOCK_SET_BACK_MS: i64 = MINUTE_MS;
 const QUIET_MINUTES_MS: i64 = 10 * MINUTE_MS;
 
 /// Spaces the calls of each interface.
@@ -26,8 +28,16 @@ const QUIET_MINUTES_MS: i64 = 10 * MINUTE_MS;
 pub struct Pacer {
     gap_ms: i64,
     slack_ms: i64,
-    /// Per interface: the Unix milliseconds at which a perfectly even caller would call next.
-    due: Mutex<HashMap<&'static str, i64>>,
+    due: Mutex<HashMap<&'static str, Due>>,
+}
+
+/// Of one interface, in Unix milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    /// When a perfectly even caller would call next.
+    next_ms: i64,
+    /// The latest time that anybody gave.
+    seen_ms: i64,
 }
 
 impl Default for Pacer {
@@ -53,10 +63,19 @@ impl Pacer {
     /// `now_ms` or earlier means at once.
     pub fn reserve(&self, api: &Api, now_ms: i64) -> i64 {
         let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = due.entry(api.name).or_insert(now_ms);
-        // After a clock set back, do not wait for the old future.
-        let even = (*due).clamp(now_ms, now_ms.saturating_add(HOUR_MS));
-        *due = even + self.gap_ms;
+        let due = due.entry(api.name).or_insert(Due {
+            next_ms: now_ms,
+            seen_ms: now_ms,
+        });
+        let back_ms = due.seen_ms.saturating_sub(now_ms);
+        if back_ms > CLOCK_SET_BACK_MS {
+            // The queue stays as long as it was; nobody waits for the old future.
+            due.next_ms = due.next_ms.saturating_sub(back_ms);
+            due.seen_ms = now_ms;
+        }
+        due.seen_ms = due.seen_ms.max(now_ms);
+        let even = due.next_ms.max(now_ms);
+        due.next_ms = even + self.gap_ms;
         (even - self.slack_ms).max(now_ms)
     }
 }
@@ -86,7 +105,8 @@ impl RecipientWindow {
     /// a minute's worth at once goes through alone, in an empty minute.
     pub fn reserve(&mut self, recipients: usize, now_ms: i64) -> Result<(), i64> {
         while let Some(&(at, _)) = self.taken.front()
-            && at <= now_ms - MINUTE_MS
+            // Also what stands in the future: the clock was set back.
+            && (at <= now_ms - MINUTE_MS || at > now_ms + CLOCK_SET_BACK_MS)
         {
             self.taken.pop_front();
         }
@@ -136,9 +156,14 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_does_not_stop_the_calls() {
-        let pacer = Pacer::default();
-        pacer.reserve(&API, 10 * HOUR_MS);
-        assert!(pacer.reserve(&API, 0) <= HOUR_MS);
+        let pacer = Pacer::new(10, 1);
+        for _ in 0..3 {
+            pacer.reserve(&API, 10 * HOUR_MS);
+        }
+        assert_eq!(pacer.reserve(&API, 0), 300, "only behind those before it");
+        let mut window = RecipientWindow::default();
+        assert_eq!(window.reserve(5000, 10 * HOUR_MS), Ok(()));
+        assert_eq!(window.reserve(100, 0), Ok(()));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! Caller: [`App`](crate::App), before every call.
 //! Invariant: at most one fetch is under way; a token that was refused is fetched anew once,
-//! however many callers saw the refusal. A failed fetch answers everybody of that second.
+//! however many callers saw the refusal. A failed fetch answers everybody of that second; while
+//! the old token is still good, it goes on instead.
 //! Weakness: each process has its own; the platform hands all of them the same token.
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -30,7 +31,25 @@ struct State {
 
 struct Current {
     token: SecretString,
+    /// Unix milliseconds.
     renew_at_ms: i64,
+    ends_at_ms: i64,
+}
+
+impl Current {
+    fn of(granted: &Granted, now_ms: i64) -> Self {
+        let life_ms = granted.expire_in.saturating_mul(1000).max(0);
+        Self {
+            token: granted.access_token.clone(),
+            // A short-lived one is used for half its life, lest every call fetches.
+            renew_at_ms: now_ms.saturating_add(life_ms - RENEW_EARLY_MS.min(life_ms / 2)),
+            ends_at_ms: now_ms.saturating_add(life_ms),
+        }
+    }
+
+    fn is(&self, refused: Option<&SecretString>) -> bool {
+        refused.is_some_and(|refused| refused.expose_secret() == self.token.expose_secret())
+    }
 }
 
 #[derive(Serialize)]
@@ -65,37 +84,42 @@ impl TokenCache {
         now_ms: i64,
     ) -> Result<SecretString, Error> {
         let mut state = self.state.lock().await;
-        if let Some(current) = &state.current {
-            let is_refused = refused
-                .is_some_and(|refused| refused.expose_secret() == current.token.expose_secret());
-            if !is_refused && now_ms < current.renew_at_ms {
-                return Ok(current.token.clone());
-            }
+        if state
+            .current
+            .as_ref()
+            .is_some_and(|current| current.is(refused))
+        {
+            state.current = None;
+        }
+        if let Some(current) = &state.current
+            && now_ms < current.renew_at_ms
+        {
+            return Ok(current.token.clone());
         }
         if let Some((at_ms, error)) = &state.failure
             && (0..FAILURE_SHARED_MS).contains(&now_ms.saturating_sub(*at_ms))
         {
-            return Err(error.clone());
+            return state.still_good(now_ms).ok_or_else(|| error.clone());
         }
         match fetch(http, endpoints, app).await {
             Ok(granted) => {
-                let token = granted.access_token.clone();
-                let renew_at_ms = now_ms
-                    .saturating_add(granted.expire_in.saturating_mul(1000))
-                    .saturating_sub(RENEW_EARLY_MS);
-                state.current = Some(Current {
-                    token: granted.access_token,
-                    renew_at_ms,
-                });
+                state.current = Some(Current::of(&granted, now_ms));
                 state.failure = None;
-                Ok(token)
+                Ok(granted.access_token)
             }
             Err(error) => {
-                state.current = None;
                 state.failure = Some((now_ms, error.clone()));
-                Err(error)
+                state.still_good(now_ms).ok_or(error)
             }
         }
+    }
+}
+
+impl State {
+    /// The token that was to be renewed and could not be, until it ends.
+    fn still_good(&self, now_ms: i64) -> Option<SecretString> {
+        let current = self.current.as_ref()?;
+        (now_ms < current.ends_at_ms).then(|| current.token.clone())
     }
 }
 

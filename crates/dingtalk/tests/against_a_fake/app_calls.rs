@@ -242,6 +242,39 @@ async fn what_cannot_be_sent_never_leaves() {
 }
 
 #[tokio::test]
+async fn a_token_that_cannot_be_renewed_is_used_until_it_ends() {
+    let fake = Fake::start().await;
+    let app = app(&fake).await;
+    let soon = NOW_MS + 7_000_000;
+    fake.answers(503, "<html>busy</html>");
+    app.call(Call::of(&OLD), soon).await.unwrap();
+    let last = fake.requests().pop().unwrap();
+    assert_eq!(last.query, "access_token=T1");
+    let asked = fake.requests().len();
+    app.call(Call::of(&OLD), soon + 1).await.unwrap();
+    assert_eq!(
+        fake.requests().len(),
+        asked + 1,
+        "not asked for again in the same second"
+    );
+    fake.answers(503, "<html>busy</html>");
+    let ended = app.call(Call::of(&OLD), NOW_MS + 7_200_000).await;
+    assert!(matches!(ended, Err(Error::Answer(_))), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_short_lived_token_is_not_fetched_for_every_call() {
+    let fake = Fake::start().await;
+    fake.answers(200, r#"{"accessToken":"T1","expireIn":120}"#);
+    let config = dingtalk::AppConfig::new("dingclient", "appSecretOfTheTest");
+    let app = dingtalk::App::new(crate::support::http(), fake.endpoints(), config);
+    for at_ms in [0, 30_000, 59_000] {
+        app.access_token(NOW_MS + at_ms).await.unwrap();
+    }
+    assert_eq!(fake.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn no_error_shows_the_token() {
     let fake = Fake::start().await;
     fake.answers(
