@@ -3,13 +3,13 @@
 //! Callers: everything that builds an [`Error`](crate::Error) from a platform's words; the
 //! channels use it for their own details.
 //! Invariant: the result has at most [`DETAIL_CHARS`] characters and no value after the query
-//! parameters that carry secrets. Weakness: a secret in an unknown shape is only found if it
+//! parameters and JSON fields that carry secrets. Weakness: a secret in an unknown shape is only found if it
 //! is passed in `known`.
 
 /// Longest detail kept of a platform's words, in characters.
 pub(crate) const DETAIL_CHARS: usize = 500;
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "access_token=",
     "sign=",
     "appsecret=",
@@ -18,6 +18,20 @@ const NAMES: [&str; 8] = [
     "clientSecret=",
     "suite_access_token=",
     "session=",
+    "ticket=",
+];
+
+/// The same in JSON: an answer that cannot be read may be the one that grants something.
+const FIELDS: [&str; 9] = [
+    "accessToken",
+    "access_token",
+    "refreshToken",
+    "appSecret",
+    "clientSecret",
+    "apiSecret",
+    "ticket",
+    "jsapiTicket",
+    "suite_access_token",
 ];
 
 /// Replaces the values of secret query parameters and every string of `known` by `…`, and cuts
@@ -31,6 +45,11 @@ pub fn redact(text: &str, known: &[&str]) -> String {
     }
     for name in NAMES {
         clean = without_values(&clean, name);
+    }
+    for field in FIELDS {
+        for opening in ["\":\"", "\": \"", "\\\":\\\""] {
+            clean = without_values(&clean, &format!("{field}{opening}"));
+        }
     }
     if clean.chars().count() > DETAIL_CHARS {
         clean = clean.chars().take(DETAIL_CHARS - 1).chain(['…']).collect();
@@ -64,6 +83,22 @@ mod tests {
         assert_eq!(
             clean,
             "POST https://oapi.dingtalk.com/robot/send?access_token=…&timestamp=1&sign=… failed (…)"
+        );
+    }
+
+    #[test]
+    fn a_torn_answer_shows_no_token() {
+        let clean = redact(
+            r#"{"accessToken":"abc-12_3","expireIn":7200,"x": {\"ticket\":\"t/1\"}, "refreshToken": "r.9"#,
+            &[],
+        );
+        assert_eq!(
+            clean,
+            r#"{"accessToken":"…","expireIn":7200,"x": {\"ticket\":\"…\"}, "refreshToken": "…"#
+        );
+        assert_eq!(
+            redact("wss://g/connect?ticket=a%2Bb x", &[]),
+            "wss://g/connect?ticket=… x"
         );
     }
 

@@ -6,12 +6,13 @@
 //! `headers`, and in numbers written as strings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 /// A push, a ping or a notice of the gateway.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
     pub kind: FrameKind,
     /// As sent; read them with [`Frame::header`].
@@ -36,6 +37,16 @@ pub enum FrameError {
     NotAnObject,
     #[error("the frame has neither a type nor a topic")]
     NoKind,
+}
+
+impl fmt::Debug for Frame {
+    /// Without the data: it may hold the address of a session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("kind", &self.kind)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Frame {

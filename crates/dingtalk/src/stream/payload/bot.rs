@@ -32,7 +32,7 @@ pub struct BotMessage {
     pub at_users: Vec<AtUser>,
     /// Where an answer can be posted for about 90 minutes.
     pub session: Option<SessionWebhook>,
-    /// The platform's JSON.
+    /// The platform's JSON without the address of the session, which is a secret.
     pub raw: Value,
 }
 
@@ -123,7 +123,10 @@ impl BotMessage {
         Ok(is_message.then(|| Self::of(&fields, data)))
     }
 
-    pub(super) fn of(fields: &Fields, raw: Value) -> Self {
+    pub(super) fn of(fields: &Fields, mut raw: Value) -> Self {
+        if let Value::Object(keys) = &mut raw {
+            keys.retain(|key, _| !key.eq_ignore_ascii_case("sessionWebhook"));
+        }
         let conversation = match fields.text_or_empty("conversationtype").as_str() {
             "1" => ConversationKind::Single,
             "2" => ConversationKind::Group,

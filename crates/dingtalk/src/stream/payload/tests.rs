@@ -41,7 +41,9 @@ fn a_message_to_the_robot_is_read() {
     assert_eq!(message.at_users[0].staff_id, None);
     let session = message.session.as_ref().unwrap();
     assert!(session.is_expired(1_708_332_604_316) && !session.is_expired(1_708_332_604_315));
-    assert!(!format!("{session:?}").contains("s3cr3t"));
+    assert!(!format!("{session:?} {message:?}").contains("s3cr3t"));
+    let shown = format!("{:?}", frame("CALLBACK", &json!({}), &documented_message()));
+    assert!(!shown.contains("s3cr3t"), "{shown}");
     let http = BotMessage::from_http(documented_message().to_string().as_bytes());
     assert_eq!(http.unwrap().unwrap(), *message);
     assert_eq!(BotMessage::from_http(b"{}"), Ok(None));
