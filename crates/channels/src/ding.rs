@@ -13,11 +13,12 @@ use yuezhi_domain::UnixMillis;
 
 use crate::app::DingTalkApp;
 use crate::channel::{Channel, ChannelKind, Limits};
+use crate::dingtalk_verdict::{self, READ_WINDOW};
 use crate::markdown::{in_bytes, title};
 use crate::message::{SentMessage, one_line};
 use crate::outcome::{CheckReport, Outcome, ReadReport, Reader, Why};
 use crate::personal::{self, Load, Way};
-use crate::{codes, dingtalk_verdict, limits};
+use crate::{codes, limits};
 
 /// No limit is documented; a DING is a call and not a text.
 const TEXT_BYTES: usize = 1_500;
@@ -73,6 +74,10 @@ impl Way for Ding {
     }
 
     async fn readers(&self, sent: &SentMessage, now: UnixMillis) -> Result<ReadReport, Error> {
+        // No end is documented; after the last check nobody asks.
+        if now.since(sent.sent_at) >= READ_WINDOW {
+            return Ok(limits::reads_over());
+        }
         let robot = self.app.client().robot(self.app.robot_code());
         let reads = robot.ding_reads(&sent.platform_id, now.get()).await?;
         let readers = reads

@@ -20,6 +20,10 @@ const UNREACHABLE: Duration = Duration::from_secs(30);
 const QUOTA: Duration = Duration::from_hours(1);
 /// Read states are made some time after sending.
 const READS_LATER: Duration = Duration::from_mins(30);
+/// An administrator has to act before asking again makes sense.
+const SET_RIGHT: Duration = Duration::from_hours(6);
+/// A day after the last of [`limits::WITHIN_A_WEEK`](crate::limits::WITHIN_A_WEEK).
+const READS_END: Duration = Duration::from_hours(8 * 24);
 /// The platform tells who has read within a day of sending.
 pub(crate) const READ_WINDOW: Duration = Duration::from_hours(24);
 
@@ -85,8 +89,18 @@ pub(crate) fn of_change(result: Result<(), Error>, now: UnixMillis) -> Outcome {
     }
 }
 
-/// Why nobody's reading can be told now.
+/// Why nobody's reading can be told now. Whatever asking again promises, it ends: every refused question may count
+/// against the month.
 pub(crate) fn no_readers(error: &Error, sent_at: UnixMillis, now: UnixMillis) -> ReadReport {
+    match told_later(error, sent_at, now) {
+        ReadReport::Later { why, .. } if now.since(sent_at) >= READS_END => {
+            ReadReport::Over { why }
+        }
+        report => report,
+    }
+}
+
+fn told_later(error: &Error, sent_at: UnixMillis, now: UnixMillis) -> ReadReport {
     if error.reason() == Some(Reason::NotYetOrExpired) {
         return if now.since(sent_at) + READS_LATER < READ_WINDOW {
             ReadReport::Later {
@@ -108,7 +122,10 @@ pub(crate) fn no_readers(error: &Error, sent_at: UnixMillis, now: UnixMillis) ->
             after: lane_for,
             why,
         },
-        Outcome::Misconfigured { why } => ReadReport::Later { after: QUOTA, why },
+        Outcome::Misconfigured { why } => ReadReport::Later {
+            after: SET_RIGHT,
+            why,
+        },
         Outcome::Reject { why } => ReadReport::Over { why },
         Outcome::Sent { .. } => ReadReport::Unsupported,
     }

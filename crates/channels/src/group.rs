@@ -161,6 +161,9 @@ pub(crate) async fn readers(
     if now.since(sent_at) >= READ_WINDOW {
         return limits::reads_over();
     }
+    if app.is_out_of_calls() {
+        return limits::no_budget();
+    }
     let robot = app.client().robot(app.robot_code());
     let mut readers = Vec::new();
     let mut token: Option<String> = None;

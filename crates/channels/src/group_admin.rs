@@ -236,6 +236,9 @@ enum Direction {
     Out,
 }
 
+/// So many people refused one after the other, and nobody taken: it is not about the people. Every call is metered.
+const REFUSED_IN_A_ROW: usize = 8;
+
 /// A chunk that is refused is halved until the refused person stands alone.
 async fn change(
     app: &DingTalkApp,
@@ -253,13 +256,22 @@ async fn change(
     let mut waiting: Vec<&[String]> = user_ids.chunks(per_call).rev().collect();
     // By the timer that the pauses between calls use, so that each waits for its own turn only.
     let began = Instant::now();
+    let mut refused_in_a_row = 0;
     while let Some(chunk) = waiting.pop() {
         let now = now.plus(began.elapsed());
         match change_once(app, group, chunk, direction, now).await {
-            Ok(()) => changed.done.extend_from_slice(chunk),
+            Ok(()) => {
+                refused_in_a_row = 0;
+                changed.done.extend_from_slice(chunk);
+            }
             Err(GroupError::Refused(why) | GroupError::OutsideScope(why)) => {
                 if let [only] = chunk {
-                    changed.refused.push((only.clone(), why));
+                    refused_in_a_row += 1;
+                    changed.refused.push((only.clone(), why.clone()));
+                    if refused_in_a_row >= REFUSED_IN_A_ROW && !waiting.is_empty() {
+                        changed.stopped = Some(GroupError::Refused(why));
+                        break;
+                    }
                 } else {
                     let (one, other) = chunk.split_at(chunk.len() / 2);
                     waiting.push(other);

@@ -331,6 +331,9 @@ impl Channel for GroupAnnouncement {
 
     fn readers<'a>(&'a self, sent: &'a SentMessage, now: UnixMillis) -> BoxFuture<'a, ReadReport> {
         Box::pin(async move {
+            if self.app.is_out_of_calls() {
+                return limits::no_budget();
+            }
             match Rung::of_platform_id(&sent.platform_id) {
                 Some((Rung::Message, key)) => {
                     let conversation = &self.settings.open_conversation_id;
@@ -384,15 +387,16 @@ impl Channel for GroupAnnouncement {
 /// Before an id that nobody could find.
 const UNKNOWN: char = '?';
 
-/// Another way may be open, and this one will not be for a while: everything but a busy platform, refused words, and
-/// what is wrong for the whole app.
+/// Another way may be open, and this one will not be for a while: everything but a busy platform, refused or repeated
+/// words, and what is wrong for the whole app.
 fn is_about_the_rung(error: &Error) -> bool {
     match error.verdict() {
         Verdict::Retry { .. }
         | Verdict::Hold { .. }
         | Verdict::QuotaUsedUp
         | Verdict::IpNotAllowed { .. }
-        | Verdict::ContentRefused(ContentFault::Unsafe)
+        // What is out already must not be said again one rung below.
+        | Verdict::ContentRefused(ContentFault::Unsafe | ContentFault::Duplicate)
         | Verdict::Misconfigured(
             Misconfiguration::AppSecretWrong
             | Misconfiguration::AccessTokenRefused

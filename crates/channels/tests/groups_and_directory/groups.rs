@@ -446,6 +446,54 @@ async fn one_refused_person_does_not_keep_the_others_out() {
 }
 
 #[tokio::test]
+async fn a_group_that_takes_nobody_does_not_use_up_the_month() {
+    let platform = Platform::start().await;
+    platform.answers(
+        "/v1.0/im/sceneGroup/member/add",
+        400,
+        &refusal("parameter.invalid"),
+    );
+    let group = GroupAt {
+        open_conversation_id: CONVERSATION.into(),
+        chat_id: None,
+        is_scene: true,
+    };
+    let changed = group_admin::add(&platform.app(), &group, &people(500), NOW).await;
+    assert!(
+        matches!(changed.stopped, Some(GroupError::Refused(_))),
+        "{changed:?}"
+    );
+    assert_eq!(changed.refused.len(), 8);
+    assert!(platform.paths().len() < 25, "{}", platform.paths().len());
+}
+
+#[tokio::test]
+async fn what_is_announced_already_is_not_said_again_one_rung_below() {
+    let platform = Platform::start().await;
+    platform.answers(BLACKBOARD, 400, &refusal("param.cardAlreadyExist"));
+    let lane = platform.lane("group_announcement:hr", platform.settings(), false);
+    let outcome = lane.send(&group_post()).await;
+    assert!(matches!(outcome, Outcome::Reject { .. }), "{outcome:?}");
+    assert_eq!(platform.paths().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_question_about_readers_is_not_asked_for_ever() {
+    let platform = Platform::start().await;
+    platform.rule(ANNOUNCEMENT_READERS, |_| no_permission());
+    let lane = platform.lane("group_announcement:hr", with_operator(&platform), false);
+    let at = |ms| {
+        let lane = &lane;
+        async move { lane.readers(&sent("announcement:a8"), later(ms)).await }
+    };
+    assert!(matches!(at(HOUR_MS).await, ReadReport::Later { .. }));
+    assert!(matches!(
+        at(9 * 24 * HOUR_MS).await,
+        ReadReport::Over { .. }
+    ));
+}
+
+#[tokio::test]
 async fn a_busy_platform_stops_a_change_and_keeps_what_is_done() {
     let platform = Platform::start().await;
     platform.answers_in_turn(
