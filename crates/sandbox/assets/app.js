@@ -104,25 +104,27 @@ async function route() {
   if (matchMedia('(max-width: 720px)').matches) closeBrowser();
   state.open = null;
   const wanted = decodeURIComponent(id || '');
-  let view = 'list';
+  // The pane is on the screen before it is filled: only then can it be scrolled to its end.
+  const show = view => { app.dataset.view = view; return view; };
+  let view;
   if (place === 'todo') {
-    view = 'todo';
+    view = show('todo');
     await showTodos();
   } else if (place === 'announcements') {
-    view = 'announcements';
+    view = show('announcements');
     await showAnnouncements();
   } else if (place === 'mail') {
-    view = id ? 'letter' : 'mail';
+    view = show(id ? 'letter' : 'mail');
     await showMail(id ? Number(id) : null);
     state.mailsUnread = (await call('GET', '/chat/home')).mails_unread;
   } else if (place === 'c' && (state.conversations.has(wanted) || addRobotRow(wanted))) {
-    view = 'chat';
+    view = show('chat');
     state.open = wanted;
     await showConversation(state.conversations.get(wanted));
   } else {
+    view = show('list');
     showNothing();
   }
-  app.dataset.view = view;
   const tabs = { chats: ['list', 'chat'], todo: ['todo'], announcements: ['announcements'], mail: ['mail', 'letter'] };
   for (const [name, views] of Object.entries(tabs)) {
     const on = views.includes(view);

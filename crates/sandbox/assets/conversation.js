@@ -73,7 +73,7 @@ async function drawTops() {
   tops.replaceChildren(...cards.tops.map(card => fill(el('div', { class: 'top-card' }), card.bubble)));
   if (newest) {
     tops.prepend(el('button', { type: 'button', class: 'top-line', onclick: () => openGroupAnnouncements(id) }, icon('horn'),
-      el('b', {}, say('groupAnnouncement')), el('span', {}, newest.content.replaceAll('\n', ' ')), el('small', {}, rest.length ? say('moreOf')(rest.length) : say('readersOf')(newest.readers, newest.receivers))));
+      el('b', {}, say('groupAnnouncement')), el('span', {}, newest.content.replace(/^[#>\s]+|\*\*/gm, '').replaceAll('\n', ' ')), el('small', {}, rest.length ? say('moreOf')(rest.length) : say('readersOf')(newest.readers, newest.receivers))));
   }
 }
 
@@ -185,9 +185,17 @@ function drawTick(message) {
 }
 
 const isAtEnd = () => shown.scroll.scrollHeight - shown.scroll.scrollTop - shown.scroll.clientHeight < 120;
+// The heights of bubbles that were never on the screen are guessed, so the end moves while they are drawn.
+const FRAMES_TO_END = 5;
 function toEnd() {
   const { scroll } = shown;
-  scroll.scrollTop = scroll.scrollHeight;
+  let frames = FRAMES_TO_END;
+  const step = () => {
+    scroll.scrollTop = scroll.scrollHeight;
+    frames -= 1;
+    if (frames > 0 && scroll.isConnected) requestAnimationFrame(step);
+  };
+  step();
   for (const image of scroll.querySelectorAll('img')) image.addEventListener('load', () => { scroll.scrollTop = scroll.scrollHeight; }, { once: true });
 }
 
