@@ -236,10 +236,11 @@ enum Direction {
     Out,
 }
 
-/// So many people refused one after the other, and nobody taken: it is not about the people. Every call is metered.
+/// So many people refused one after the other: it is hardly about the people, and every call is metered.
 const REFUSED_IN_A_ROW: usize = 8;
 
-/// A chunk that is refused is halved until the refused person stands alone.
+/// A chunk that is refused is halved until the refused person stands alone; where one after the other is refused, the
+/// rest of the chunk is not halved any more. Later chunks are, once anybody was taken.
 async fn change(
     app: &DingTalkApp,
     group: &GroupAt,
@@ -253,34 +254,36 @@ async fn change(
         MEMBERS_PER_CALL
     };
     let mut changed = Changed::default();
-    let mut waiting: Vec<&[String]> = user_ids.chunks(per_call).rev().collect();
+    let mut in_a_row = 0;
     // By the timer that the pauses between calls use, so that each waits for its own turn only.
     let began = Instant::now();
-    let mut refused_in_a_row = 0;
-    while let Some(chunk) = waiting.pop() {
-        let now = now.plus(began.elapsed());
-        match change_once(app, group, chunk, direction, now).await {
-            Ok(()) => {
-                refused_in_a_row = 0;
-                changed.done.extend_from_slice(chunk);
-            }
-            Err(GroupError::Refused(why) | GroupError::OutsideScope(why)) => {
-                if let [only] = chunk {
-                    refused_in_a_row += 1;
-                    changed.refused.push((only.clone(), why.clone()));
-                    if refused_in_a_row >= REFUSED_IN_A_ROW && !waiting.is_empty() {
-                        changed.stopped = Some(GroupError::Refused(why));
-                        break;
-                    }
-                } else {
-                    let (one, other) = chunk.split_at(chunk.len() / 2);
-                    waiting.push(other);
-                    waiting.push(one);
+    for whole in user_ids.chunks(per_call) {
+        if !changed.done.is_empty() {
+            in_a_row = 0;
+        }
+        let mut waiting = vec![whole];
+        while let Some(chunk) = waiting.pop() {
+            let now = now.plus(began.elapsed());
+            match change_once(app, group, chunk, direction, now).await {
+                Ok(()) => {
+                    in_a_row = 0;
+                    changed.done.extend_from_slice(chunk);
                 }
-            }
-            Err(error) => {
-                changed.stopped = Some(error);
-                break;
+                Err(GroupError::Refused(_) | GroupError::OutsideScope(_))
+                    if chunk.len() > 1 && in_a_row < REFUSED_IN_A_ROW =>
+                {
+                    let (one, other) = chunk.split_at(chunk.len() / 2);
+                    waiting.extend([other, one]);
+                }
+                Err(GroupError::Refused(why) | GroupError::OutsideScope(why)) => {
+                    in_a_row += chunk.len();
+                    let refused = chunk.iter().map(|one| (one.clone(), why.clone()));
+                    changed.refused.extend(refused);
+                }
+                Err(error) => {
+                    changed.stopped = Some(error);
+                    return changed;
+                }
             }
         }
     }
