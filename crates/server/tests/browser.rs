@@ -92,10 +92,21 @@ pub(crate) async fn publish_over(
     t: Texts,
     tag: &str,
 ) {
+    publish_file(desk, demo, "travel-expenses-3.0.md", channels, t, tag).await;
+}
+
+pub(crate) async fn publish_file(
+    desk: &Window,
+    demo: &Demo,
+    file: &str,
+    channels: &[&str],
+    t: Texts,
+    tag: &str,
+) {
     desk.goto(&format!("{}/console/publish", demo.node.app.public_url()))
         .await;
-    let file = demo.next.join("travel-expenses-3.0.md");
-    desk.fill("#file", file.to_str().unwrap()).await;
+    desk.fill("#file", demo.next.join(file).to_str().unwrap())
+        .await;
     if !channels.is_empty() {
         let wanted = serde_json::to_string(channels).unwrap();
         desk.script(&format!(
@@ -111,7 +122,10 @@ pub(crate) async fn publish_over(
     .await;
     desk.screenshot(&format!("{tag}-2-preview")).await;
     desk.assert_fits().await;
-    assert!(desk.text().await.contains("3.0"));
+    let version = file
+        .rsplit_once('-')
+        .and_then(|(_, rest)| rest.rsplit_once('.'));
+    assert!(desk.text().await.contains(version.unwrap().0));
     desk.click("button.btn-primary[name=step][value=publish]")
         .await;
     desk.until("the notice's page", "return document.querySelector('#figures') !== null && location.pathname.startsWith('/console/notices/')").await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use yuezhi_domain::{NoticeState, ObligationState, Requirement};
-use yuezhi_sandbox::Message;
+use yuezhi_sandbox::{Message, Rules};
 use yuezhi_server::{
     demo::Demo,
     texts::{Language, Texts},
@@ -14,7 +14,7 @@ use yuezhi_server::{
 use yuezhi_store::{obligations, people};
 
 use crate::{
-    browser::{CONFIRMED, demo, publish_over},
+    browser::{CONFIRMED, demo, publish_file, publish_over},
     support::{
         browser::{Driver, Window},
         logs, words,
@@ -29,6 +29,11 @@ async fn a_card_is_pressed_in_the_chat_and_everything_follows() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_is_hired_joins_the_group_and_is_greeted() {
     Box::pin(joining()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_announcement_goes_the_best_way_allowed() {
+    Box::pin(announcing()).await;
 }
 
 const TAG: &str = "chat";
@@ -181,11 +186,73 @@ async fn joining() {
     become_(&phone, "newcomer01").await;
     open(&phone, &group.id).await;
     phone.until_it_says("新同事").await;
+    phone
+        .until(
+            "a chat opens where it ends",
+            "const scroll = document.querySelector('#pane .scroll'); return scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 2",
+        )
+        .await;
     phone.screenshot(&format!("{TAG}-12-greeted")).await;
     phone.assert_fits().await;
 
     phone.close().await;
     panel.close().await;
+    demo.stop().await;
+    assert_eq!(logs::take_errors(), [""; 0]);
+}
+
+async fn announcing() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = demo(folder.path(), Language::ZhCn).await;
+    let t = Texts::of(Language::ZhCn);
+    let kept = || {
+        let groups = demo.sandbox.groups();
+        groups.into_iter().find(|group| group.made_by.is_some())
+    };
+    within("the group is made", || {
+        kept().is_some_and(|group| group.members.len() == 60 && !group.app_robots.is_empty())
+    })
+    .await;
+    let group = kept().unwrap();
+    let driver = Driver::start().await;
+    let desk = driver.desk("zh-CN").await;
+    desk.goto(&demo.console_url).await;
+    desk.until_at("/console").await;
+    let phone = driver.phone("zh-CN").await;
+    phone.goto(&demo.chat_url).await;
+    open(&phone, &group.id).await;
+
+    let mut rules = Rules::default();
+    rules.access.group_announcements = true;
+    demo.sandbox.set_rules(rules);
+    let lanes = ["group_announcement:everyone"];
+    publish_over(&desk, &demo, &lanes, t, "announced").await;
+    within("the group has an announcement", || {
+        let all = demo.sandbox.group_announcements();
+        all.iter().any(|one| one.content.contains("差旅费"))
+    })
+    .await;
+    phone.goto(&demo.chat_url).await;
+    open(&phone, &group.id).await;
+    phone.find(".tops .top-line").await;
+    phone.screenshot(&format!("{TAG}-13-announced")).await;
+    phone.assert_fits().await;
+
+    // Most organisations do not allow it: then everybody in the group gets a company announcement.
+    demo.sandbox.set_rules(Rules::default());
+    publish_file(&desk, &demo, "vehicles-1.0.pdf", &lanes, t, "announced").await;
+    within("the next way is taken", || {
+        !demo.sandbox.announcements().is_empty()
+    })
+    .await;
+    assert_eq!(demo.sandbox.group_announcements().len(), 1);
+    phone.script("location.hash = '#/announcements'").await;
+    phone.find(".announcements li").await;
+    phone.screenshot(&format!("{TAG}-14-company")).await;
+    phone.assert_fits().await;
+
+    phone.close().await;
+    desk.close().await;
     demo.stop().await;
     assert_eq!(logs::take_errors(), [""; 0]);
 }
