@@ -91,7 +91,7 @@ impl Channel for Group {
             }
             match write(&self.app, &self.conversation, post).await {
                 Ok(key) => Outcome::Sent {
-                    platform_id: Some(key),
+                    platform_id: Some(key).filter(|key| !key.is_empty()),
                 },
                 Err(error) => outcome(&error, post.now),
             }

@@ -134,6 +134,9 @@ impl GroupAnnouncement {
             match self.attempt(rung, post).await {
                 Ok(id) => {
                     self.note_works(rung);
+                    // It is out, but nobody knows under which id; ids are unique on a lane.
+                    let id = Some(id).filter(|id| !id.is_empty());
+                    let id = id.unwrap_or_else(|| format!("{UNKNOWN}{}", post.key));
                     return Outcome::Sent {
                         platform_id: Some(format!("{}:{id}", rung.as_str())),
                     };
@@ -206,8 +209,7 @@ impl GroupAnnouncement {
             Outcome::Sent { platform_id } => platform_id,
             _ => None,
         });
-        // It is out, but nobody knows under which id; ids are unique on a lane.
-        Ok(found.unwrap_or_else(|| format!("{UNKNOWN}{}", post.key)))
+        Ok(found.unwrap_or_default())
     }
 
     async fn by_top_card(&self, post: &Post) -> Result<String, Error> {
@@ -335,7 +337,7 @@ impl Channel for GroupAnnouncement {
                 return limits::no_budget();
             }
             match Rung::of_platform_id(&sent.platform_id) {
-                Some((Rung::Message, key)) => {
+                Some((Rung::Message, key)) if !key.starts_with(UNKNOWN) => {
                     let conversation = &self.settings.open_conversation_id;
                     group::readers(&self.app, conversation, key, sent.sent_at, now).await
                 }

@@ -474,6 +474,25 @@ async fn what_is_announced_already_is_not_said_again_one_rung_below() {
 }
 
 #[tokio::test]
+async fn an_answer_without_an_id_gives_no_empty_id() {
+    let platform = Platform::start().await;
+    platform.answers(BLACKBOARD, 200, &json!({ "success": true }));
+    platform.answers(SEND, 200, &json!({}));
+    let lane = platform.lane("group_announcement:hr", platform.settings(), false);
+    let platform_id = Some(format!("blackboard:?{KEY}"));
+    assert_eq!(
+        lane.send(&group_post()).await,
+        Outcome::Sent { platform_id }
+    );
+    let lane = platform.lane("group:hr", platform.settings(), false);
+    let platform_id = None;
+    assert_eq!(
+        lane.send(&group_post()).await,
+        Outcome::Sent { platform_id }
+    );
+}
+
+#[tokio::test]
 async fn a_refused_question_about_readers_is_not_asked_for_ever() {
     let platform = Platform::start().await;
     platform.rule(ANNOUNCEMENT_READERS, |_| no_permission());
