@@ -43,10 +43,16 @@ const OF_NOTICES: &[(i64, &str)] = &[
     (50_002, "企业员工不在授权范围"),
     (50_004, "企业部门不在授权范围"),
     (60_003, "部门不存在"),
-    (60_011, "应用尚未开通所需的权限：[qyapi_get_department_list]"),
+    (
+        60_011,
+        "应用尚未开通所需的权限：[qyapi_get_department_list]",
+    ),
     (60_020, "访问ip不在白名单之中,request ip=203.0.113.9"),
     (60_121, "找不到该用户"),
-    (90_002, "您的服务器调用钉钉开放平台当前接口的所有请求都被暂时禁用了"),
+    (
+        90_002,
+        "您的服务器调用钉钉开放平台当前接口的所有请求都被暂时禁用了",
+    ),
     (90_018, "您的应用调用当前接口超过了该应用每秒最大请求次数"),
     (90_020, "您的企业本月调用量已用完"),
     (143_103, "应用每分钟发送次数超限"),
@@ -68,11 +74,20 @@ const OF_ROBOTS: &[(i64, &str)] = &[
     (300_001, "token is not exist"),
     (300_005, "token is not exist"),
     (310_000, "keywords not in content"),
-    (310_000, "错误描述:关键词不匹配;解决方案:请联系群管理员查看此机器人的关键词"),
+    (
+        310_000,
+        "错误描述:关键词不匹配;解决方案:请联系群管理员查看此机器人的关键词",
+    ),
     (310_000, "sign not match"),
-    (310_000, "description:机器人发送签名不匹配;solution:请确认签名和生成签名的时间戳必须都放在调用的网址中"),
+    (
+        310_000,
+        "description:机器人发送签名不匹配;solution:请确认签名和生成签名的时间戳必须都放在调用的网址中",
+    ),
     (310_000, "invalid timestamp"),
-    (310_000, "description:ip 不在白名单中;solution:请联系对应群的管理员"),
+    (
+        310_000,
+        "description:ip 不在白名单中;solution:请联系对应群的管理员",
+    ),
     (310_000, "something new"),
     (400_013, "群已被解散"),
     (400_101, "access_token不存在"),
@@ -93,7 +108,11 @@ const OF_ROBOTS: &[(i64, &str)] = &[
 /// api.dingtalk.com, through the app robot: the pages of the interfaces, 调用频率限制.
 const OF_APP: &[(u16, &str, &str)] = &[
     (400, "InvalidAuthentication", "不合法的access_token"),
-    (400, "invalidClientIdOrSecret", "无效的clientId或者clientSecret"),
+    (
+        400,
+        "invalidClientIdOrSecret",
+        "无效的clientId或者clientSecret",
+    ),
     (400, "send.too.fast", "发送过快"),
     (400, "send.byToken.tooFast", "发送过快"),
     (400, "too.many.people", "人数过多"),
@@ -102,7 +121,11 @@ const OF_APP: &[(u16, &str, &str)] = &[
     (400, "robot.oto.notExist", "单聊机器人不存在"),
     (400, "staffId.notExisted", "员工不存在"),
     (400, "template.stopped", "模板已停用"),
-    (400, "invalidParameter.robotCode.notExsit", "robotCode不存在"),
+    (
+        400,
+        "invalidParameter.robotCode.notExsit",
+        "robotCode不存在",
+    ),
     (400, "invalidParameter.msgParam.tooLong", "消息过长"),
     (400, "invalidParameter.userIds.overMax", "超过最大人数"),
     (400, "contain.unsafe.url", "含有不安全的链接"),
@@ -118,17 +141,45 @@ const OF_APP: &[(u16, &str, &str)] = &[
     (400, "param.contentUnsafe", "内容不安全"),
     (400, "param.userIdNotExist", "用户不存在"),
     (400, "param.cardNotExist", "卡片不存在"),
-    (400, "ding.serverquota.insufficient", "ding server quota insufficient"),
+    (
+        400,
+        "ding.serverquota.insufficient",
+        "ding server quota insufficient",
+    ),
     (400, "ding.receivercount.limit", "接收人数超限"),
     (400, "permession.checkFailed", "群主不在应用可见性内"),
-    (400, "todo.taskCreate.flowControlError", "flowControl because of executorId or orgId"),
+    (
+        400,
+        "todo.taskCreate.flowControlError",
+        "flowControl because of executorId or orgId",
+    ),
     (403, "accessDenied", "没有权限"),
-    (403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", "没有调用该接口的权限"),
-    (403, "Forbidden.AccessDenied.IpNotInWhiteList", "访问ip不在白名单之中, request ip=203.0.113.9"),
-    (403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", "超过每秒最大请求次数"),
-    (403, "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi", "超过每分钟最大请求次数"),
+    (
+        403,
+        "Forbidden.AccessDenied.AccessTokenPermissionDenied",
+        "没有调用该接口的权限",
+    ),
+    (
+        403,
+        "Forbidden.AccessDenied.IpNotInWhiteList",
+        "访问ip不在白名单之中, request ip=203.0.113.9",
+    ),
+    (
+        403,
+        "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi",
+        "超过每秒最大请求次数",
+    ),
+    (
+        403,
+        "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi",
+        "超过每分钟最大请求次数",
+    ),
     (403, "Forbidden.AccessDenied.QpsLimitForApi", "全局限流"),
-    (403, "Forbidden.AccessDenied.ApiCountLimitForOrg", "本月调用量已用完"),
+    (
+        403,
+        "Forbidden.AccessDenied.ApiCountLimitForOrg",
+        "本月调用量已用完",
+    ),
     (429, "system.busy", "系统繁忙"),
     (500, "system.error", "系统错误"),
     (503, "ServiceUnavailable", "服务不可用"),
@@ -222,7 +273,11 @@ async fn line(channel: &dyn Channel, post: &Post, code: &str, said: &str) -> Str
     let fix = t.of_value("messages.reason", &format!("{}_fix", why.code));
     assert_ne!(text, why.code, "{code} has no sentence");
     let said: String = said.chars().take(24).collect();
-    format!("{code} {said} → {} {} → {text} {fix}", class(&outcome), why.code)
+    format!(
+        "{code} {said} → {} {} → {text} {fix}",
+        class(&outcome),
+        why.code
+    )
 }
 
 #[tokio::test]
@@ -231,7 +286,10 @@ async fn every_refusal_of_the_platform_is_told_in_a_sentence() {
     let registry = registry(&base);
     let say = |status: u16, body: Value| *said.lock().unwrap() = (status, body);
     let mut table = String::new();
-    let lanes = [("work_notice", OF_NOTICES, true), ("robot:all", OF_ROBOTS, false)];
+    let lanes = [
+        ("work_notice", OF_NOTICES, true),
+        ("robot:all", OF_ROBOTS, false),
+    ];
     for (lane, codes, is_personal) in lanes {
         let channel = registry.get(lane).unwrap();
         writeln!(table, "## {lane}").unwrap();

@@ -89,7 +89,10 @@ async fn what_the_platform_refuses_is_found_one_thing_at_a_time(engine: Engine) 
         "{missing:?}"
     );
     let link = missing.link.as_deref().unwrap();
-    assert!(link.contains("appscope/apply") && link.contains("qyapi_chat_manage"), "{link}");
+    assert!(
+        link.contains("appscope/apply") && link.contains("qyapi_chat_manage"),
+        "{link}"
+    );
 
     with(|rules| rules.access.egress_ips = vec!["10.9.8.7".to_owned()]);
     let address = &found(&app, Check::Address).await[0];
@@ -113,7 +116,11 @@ async fn the_pages_check_without_and_with_a_script(engine: Engine) {
     let form = page.form("/checks").unwrap();
     let all = visitor.submit(&form).await.expect(200);
     assert!(all.words().contains("钉钉接受应用密钥"), "{}", all.words());
-    assert!(all.words().contains("应用看得到整个组织"), "{}", all.words());
+    assert!(
+        all.words().contains("应用看得到整个组织"),
+        "{}",
+        all.words()
+    );
 
     let script = visitor.with_header("hx-request", "true");
     let request = |path: &str| {
@@ -127,7 +134,9 @@ async fn the_pages_check_without_and_with_a_script(engine: Engine) {
         .expect(200);
     assert!(!piece.text().contains("<html"), "{}", piece.text());
     assert!(
-        piece.text().contains("/console/connections/checks/address?on=true"),
+        piece
+            .text()
+            .contains("/console/connections/checks/address?on=true"),
         "{}",
         piece.text()
     );
@@ -174,7 +183,12 @@ async fn somebody_can_be_sent_a_test_message(engine: Engine) {
     let page = visitor.get("/console/connections").await.expect(200);
     let form = page.form("/test-person").unwrap();
     let sent = visitor
-        .submit(&form.clone().with("staff_no", "LC00018").with("lane", "app_robot"))
+        .submit(
+            &form
+                .clone()
+                .with("staff_no", "LC00018")
+                .with("lane", "app_robot"),
+        )
         .await
         .expect(200);
     assert!(sent.words().contains("测试消息已用"), "{}", sent.words());
@@ -210,12 +224,26 @@ async fn what_is_left_of_the_month_is_shown_everywhere(engine: Engine) {
         .await
         .unwrap();
     let overview = visitor.get("/console").await.expect(200).words();
-    assert!(overview.contains("本月钉钉额度偏低：接口调用还剩 900"), "{overview}");
+    assert!(
+        overview.contains("本月钉钉额度偏低：接口调用还剩 900"),
+        "{overview}"
+    );
     let page = visitor.get("/console/quota").await.expect(200).words();
-    for part in ["4,100", "900", "5,000", "工作通知：发送", "标准版", "不再向钉钉查询"] {
+    for part in [
+        "4,100",
+        "900",
+        "5,000",
+        "工作通知：发送",
+        "标准版",
+        "不再向钉钉查询",
+    ] {
         assert!(page.contains(part), "{part} is missing in {page}");
     }
-    let quota = app.api(Method::GET, "/api/v1/quota", None).await.expect(200).json();
+    let quota = app
+        .api(Method::GET, "/api/v1/quota", None)
+        .await
+        .expect(200)
+        .json();
     assert_eq!(quota["month"], "2026-09");
     assert_eq!(quota["api"]["level"], "low");
     assert_eq!(quota["push"]["left"], 2_988);
@@ -282,7 +310,10 @@ fn assert_says(found: &[(String, String, String)], subject: &str, health: &str, 
     let says = found
         .iter()
         .any(|(s, h, message)| s == subject && h == health && message.contains(words));
-    assert!(says, "nothing {health} about {subject} says «{words}»: {found:#?}");
+    assert!(
+        says,
+        "nothing {health} about {subject} says «{words}»: {found:#?}"
+    );
 }
 
 fn keys(client_id: &str, secret: &str, agent_id: i64) -> String {

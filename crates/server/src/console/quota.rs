@@ -23,7 +23,7 @@ struct Quota {
     what: String,
     used: String,
     left: String,
-    quota: String,
+    of: String,
     bar: Markup,
     percent: u64,
     kind: &'static str,
@@ -121,7 +121,7 @@ fn quota(me: &SignedIn, name: &str, share: Share) -> Quota {
         what: me.t.of_value("setup.quota", &format!("{name}_what")),
         used: number(share.used),
         left: number(share.left()),
-        quota: number(share.quota),
+        of: number(share.quota),
         bar: Part::new(signed(share.used), signed(share.quota)).bar(colour(level)),
         percent: share.percent(),
         kind: if level == Level::Fine {

@@ -90,14 +90,13 @@ async fn scopes(app: &App, dingtalk: &DingTalkApp, found: &mut Findings) {
                 let why = Why::new(codes::APP_SCOPE_MISSING, check.apply_url);
                 found.add_why(Level::Failed, "scopes", &why);
                 if let Some(last) = found.all.last_mut() {
-                    last.message = format!("{} {}（{what_for}）", last.message, check.scope);
+                    last.message = format!("{} {} ({what_for})", last.message, check.scope);
                 }
             }
             (None, Some(trouble)) => {
-                found.add_why(Level::Warning, "scopes", trouble);
-                if let Some(last) = found.all.last_mut() {
-                    last.detail = format!("{} {}", check.scope, last.detail).trim().to_owned();
-                }
+                let words = format!("{} {}", check.scope, trouble.detail);
+                let why = Why::new(trouble.code, words.trim());
+                found.add_why(Level::Warning, "scopes", &why);
             }
             (None, None) => unknown.push(check.scope),
         }
