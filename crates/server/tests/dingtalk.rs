@@ -20,6 +20,7 @@ both_engines!(
     a_dry_run_counts_the_calls_that_are_made,
     another_language_takes_a_call_of_its_own,
     confirming_closes_the_to_do_updates_the_card_and_stops_the_reminder,
+    who_confirms_while_the_to_do_is_on_its_way_has_it_closed,
     a_cancelled_notice_takes_its_to_dos_back,
     who_has_not_activated_dingtalk_gets_the_mail,
     one_wrong_account_keeps_nobody_else_from_the_message,
@@ -179,6 +180,30 @@ async fn confirming_closes_the_to_do_updates_the_card_and_stops_the_reminder(eng
         .collect();
     assert_eq!(reminded.len(), EVERYBODY - 1);
     assert!(!reminded.contains(&person));
+}
+
+async fn who_confirms_while_the_to_do_is_on_its_way_has_it_closed(engine: Engine) {
+    let app = start(engine).await;
+    app.dingtalk().set_faults(vec![fault(
+        FaultKind::Status { status: 503 },
+        "/v1.0/todo/",
+        1,
+    )]);
+    let published = app.publish(over(&["todo"])).await;
+    // Claimed before the confirmation, sent after it: as if the call had been under way.
+    app.change_schema("UPDATE deliveries SET state = 'failed' WHERE lane = 'todo'")
+        .await;
+    app.confirm(LIANG, &published).await.expect(200);
+    app.change_schema("UPDATE deliveries SET state = 'due' WHERE lane = 'todo'")
+        .await;
+    app.advance(minutes(5)).await;
+    app.advance(minutes(1)).await;
+    let todos = app.dingtalk().todos();
+    let done = todos[0].executors.iter().filter(|one| one.is_done);
+    assert_eq!(
+        done.map(|one| one.id.as_str()).collect::<Vec<_>>(),
+        ["union-LC00018"]
+    );
 }
 
 async fn a_cancelled_notice_takes_its_to_dos_back(engine: Engine) {

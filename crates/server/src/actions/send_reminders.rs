@@ -382,7 +382,7 @@ impl Means {
         }
     }
 
-    /// At most; people who read other languages may take a call more.
+    /// People who read other languages may take a call more.
     fn cost(&self, lane: &str, people: i64) -> Cost {
         let people = usize::try_from(people).unwrap_or(0);
         match self.channels.get(lane) {

@@ -87,13 +87,11 @@ impl Preview {
                 .map(|(path, n)| (short(path).to_owned(), grouped(*n)))
                 .collect(),
             more_departments: plan.by_department.len().saturating_sub(DEPARTMENTS_SHOWN),
-            sample: plan
-                .sample
-                .join(if t.language == Language::En {
-                    ", "
-                } else {
-                    "、"
-                }),
+            sample: plan.sample.join(if t.language == Language::En {
+                ", "
+            } else {
+                "、"
+            }),
             lanes: lanes(me, &plan),
             falls: falls(me, &plan),
             warnings: notes,
@@ -149,7 +147,11 @@ fn lanes(me: &SignedIn, plan: &PublishPlan) -> Vec<LaneLine> {
 /// `1,000 人 · 10 次调用`
 fn detail(t: Texts, delivery: &PlannedDelivery) -> String {
     let told = if delivery.personal {
-        t.with("console.publish.lane_people", "n", grouped(delivery.messages))
+        t.with(
+            "console.publish.lane_people",
+            "n",
+            grouped(delivery.messages),
+        )
     } else {
         t.get("console.publish.lane_group").to_owned()
     };
@@ -175,7 +177,11 @@ fn without(t: Texts, delivery: &PlannedDelivery) -> String {
         let n = grouped(delivery.inactive);
         parts.push(t.with("console.publish.lane_inactive", "n", n));
     }
-    parts.join(if t.language == Language::En { "; " } else { "，" })
+    parts.join(if t.language == Language::En {
+        "; "
+    } else {
+        "，"
+    })
 }
 
 fn budget(me: &SignedIn, plan: &PublishPlan) -> Vec<BudgetLine> {

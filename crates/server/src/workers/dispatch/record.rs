@@ -10,9 +10,11 @@ use yuezhi_domain::{RetryPolicy, UnixMillis};
 use yuezhi_store::{
     StoreError, Tx,
     deliveries::{self, Cancelled, Delivery, Failed, Retried, Sent},
-    lanes,
+    followups, lanes,
     platform_messages::{self, NewPlatformMessage},
 };
+
+use crate::workers::follow_up;
 
 const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 
@@ -89,6 +91,8 @@ pub(super) struct Watch<'a> {
     pub lane: &'a str,
     /// So long after sending it is worth asking.
     pub checks: &'a [Duration],
+    /// Its messages can be changed later.
+    pub follows_up: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -99,16 +103,16 @@ impl<'a> Watch<'a> {
         keeps.then(|| Self {
             lane: channel.lane(),
             checks: limits.read_checks,
+            follows_up: limits.follows_up,
         })
     }
 
     /// The platform's message that these deliveries were sent with.
     fn message(self, done: &Done) -> Option<NewPlatformMessage> {
         let End::Attempted {
-            outcome:
-                Outcome::Sent {
-                    platform_id: Some(platform_id),
-                },
+            outcome: Outcome::Sent {
+                platform_id: Some(platform_id),
+            },
             at,
         } = &done.end
         else {
@@ -136,6 +140,8 @@ pub(super) struct Batch {
     sent: Vec<Sent>,
     /// Under which names the platform can be asked about them.
     messages: Vec<NewPlatformMessage>,
+    /// When to tell the platform of those who settled while they were written to; `None` where it cannot be told.
+    late_at: Option<UnixMillis>,
     retried: Vec<Retried>,
     failed: Vec<Failed>,
     cancelled: Vec<Cancelled>,
@@ -155,7 +161,12 @@ impl Batch {
         jitter: &dyn Fn() -> f64,
         watch: Option<Watch<'_>>,
     ) -> Self {
-        let mut batch = Self::default();
+        let mut batch = Self {
+            late_at: watch
+                .filter(|watch| watch.follows_up)
+                .map(|_| now.plus(follow_up::GATHERS)),
+            ..Self::default()
+        };
         for one in done {
             if let Some(watch) = watch {
                 batch.messages.extend(watch.message(&one));
@@ -286,6 +297,10 @@ impl Batch {
         }
         for message in &self.messages {
             platform_messages::insert(tx, message)?;
+        }
+        if let Some(late_at) = self.late_at {
+            let sent: Vec<i64> = self.sent.iter().map(|sent| sent.no).collect();
+            followups::settle_late(tx, &sent, late_at)?;
         }
         deliveries::record_retry(tx, owner, &self.retried)?;
         deliveries::record_failed(tx, owner, &self.failed)?;
@@ -434,6 +449,7 @@ mod tests {
         let watch = Watch {
             lane: "work_notice",
             checks: &hour,
+            follows_up: false,
         };
         let batch = Batch::of(vec![done], AT, &|| 0.5, Some(watch));
         assert_eq!(batch.messages.len(), 1);

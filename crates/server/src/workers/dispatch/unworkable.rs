@@ -8,6 +8,8 @@ use std::time::Duration;
 use yuezhi_channels::ChannelKind;
 use yuezhi_domain::UnixMillis;
 use yuezhi_store::{
+    StoreError, Tx,
+    chat_groups::{self, ChatGroupState},
     deliveries::{self, Failed},
     lanes::{self, Lane},
     robots,
@@ -25,18 +27,14 @@ const LEASE: Duration = Duration::from_secs(5);
 pub(super) async fn mend(app: &App, rows: &[Lane], now: UnixMillis) -> Result<bool, ActionError> {
     let channels = app.channels();
     let is_broken = |name: &str| channels.broken().iter().any(|broken| broken.lane == name);
-    let mended: Vec<(String, Option<String>)> = rows
+    let mended: Vec<(String, bool)> = rows
         .iter()
         .filter(|row| row.stopped_at.is_some())
         .filter(|row| match channels.get(&row.name) {
             Some(_) => row.reason_code.as_deref() == Some(BROKEN),
             None => !is_broken(&row.name),
         })
-        .map(|row| {
-            let unknown = channels.get(&row.name).is_none();
-            let robot = robot_of(&row.name).filter(|_| unknown);
-            (row.name.clone(), robot.map(ToOwned::to_owned))
-        })
+        .map(|row| (row.name.clone(), channels.get(&row.name).is_none()))
         .collect();
     if mended.is_empty() {
         return Ok(false);
@@ -44,12 +42,9 @@ pub(super) async fn mend(app: &App, rows: &[Lane], now: UnixMillis) -> Result<bo
     app.db
         .write(move |tx| {
             let mut any = false;
-            for (name, robot) in &mended {
-                // A robot that another node added and stopped is not gone, only unknown here.
-                let stays = match robot {
-                    Some(robot) => robots::get(tx, robot)?.is_some(),
-                    None => false,
-                };
+            for (name, is_unknown) in &mended {
+                // What another node added and stopped is not gone, only unknown here.
+                let stays = *is_unknown && is_stored(tx, name)?;
                 any |= !stays && lanes::resume(tx, name, now)?;
             }
             Ok(any)
@@ -57,10 +52,18 @@ pub(super) async fn mend(app: &App, rows: &[Lane], now: UnixMillis) -> Result<bo
         .await
 }
 
-/// The robot's name in a lane's.
-fn robot_of(lane: &str) -> Option<&str> {
-    lane.strip_prefix(ChannelKind::Robot.as_str())?
-        .strip_prefix(':')
+/// Whether the lane is that of a robot or a notification group in the database.
+fn is_stored(tx: &mut Tx<'_>, lane: &str) -> Result<bool, StoreError> {
+    let Some((_, name)) = lane.split_once(':') else {
+        return Ok(false);
+    };
+    Ok(match ChannelKind::of_lane(lane) {
+        Some(ChannelKind::Robot) => robots::get(tx, name)?.is_some(),
+        Some(ChannelKind::Group | ChannelKind::GroupAnnouncement) => {
+            chat_groups::get(tx, name)?.is_some_and(|group| group.state != ChatGroupState::Gone)
+        }
+        _ => false,
+    })
 }
 
 /// A lane with something due and no channel on this node. Whether anything was changed.
@@ -83,14 +86,11 @@ pub(super) async fn settle(app: &App, lane: &str, now: UnixMillis) -> Result<boo
     }
 }
 
-/// Another node saved the robot and this one does not know it yet.
+/// Another node saved the robot or the group, and this one does not know it yet.
 async fn added_elsewhere(app: &App, lane: &str) -> Result<bool, ActionError> {
-    let Some(name) = robot_of(lane) else {
-        return Ok(false);
-    };
-    let name = name.to_owned();
+    let lane = lane.to_owned();
     app.db
-        .read(move |tx| Ok::<_, ActionError>(robots::get(tx, &name)?.is_some()))
+        .read(move |tx| Ok::<_, ActionError>(is_stored(tx, &lane)?))
         .await
 }
 
