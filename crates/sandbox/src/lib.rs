@@ -29,8 +29,8 @@ mod ids;
 mod journal;
 mod listener;
 mod mail;
-mod media;
 mod markdown;
+mod media;
 mod membership;
 mod message;
 mod meters;
@@ -57,36 +57,37 @@ use tokio::task::JoinHandle;
 
 pub use crate::announcements::{Announcement, GroupAnnouncement};
 pub use crate::apis::Metering;
-pub use crate::call_log::{CallRecord, Host};
 pub use crate::auth_codes::LoginRules;
+pub use crate::call_log::{CallRecord, Host};
 pub use crate::clock::Clock;
-pub use crate::drive::{DriveRules, GroupFile};
-pub use crate::directory::{DirectoryError, DirectoryRules, EventFate, LeaveReason, Leaver};
 pub use crate::dings::Ding;
+pub use crate::directory::{DirectoryError, DirectoryRules, EventFate, LeaveReason, Leaver};
+pub use crate::drive::{DriveRules, GroupFile};
 pub use crate::faults::{Fault, FaultKind};
 use crate::ids::Ids;
 pub use crate::journal::JournalError;
 use crate::journal::{Entry, Journal};
 pub use crate::mail::Mail;
+pub use crate::media::MediaFile;
 pub use crate::membership::{GroupRules, GroupTemplate};
 pub use crate::message::{
     Button, Content, FeedLink, Layout, Message, OaCard, Sender, personal_conversation,
 };
+pub use crate::meters::Meter;
+use crate::meters::month_of;
 pub use crate::organisation::{
-    AdminLevel, App, Department, Group, GroupKind, GroupTab, Organisation, Person, Robot, RobotState, Role, Security,
-    VisibleRange,
+    AdminLevel, App, Department, Group, GroupKind, GroupTab, Organisation, Person, Robot,
+    RobotState, Role, Security, VisibleRange,
 };
 pub use crate::push::{
-    CardAnswer, CardButton, CardField, CardTemplate, Comparison, Condition, EventCallback, FailedPush, HalfDead, NotClickable, PushCounts, PushRules,
-    PushSettings, StreamConnection, Subscription, Tap,
+    CardAnswer, CardButton, CardField, CardTemplate, Comparison, Condition, EventCallback,
+    FailedPush, HalfDead, NotClickable, PushCounts, PushRules, PushSettings, StreamConnection,
+    Subscription, Tap,
 };
 pub use crate::rules::{
     Access, BanAnswer, Codes, Edition, ErrorLanguage, Limits, Moderation, PastQuota, Rules,
 };
 use crate::shared::{Event, Shared};
-pub use crate::media::MediaFile;
-pub use crate::meters::Meter;
-use crate::meters::month_of;
 pub use crate::todos::{Executor, Todo, TodoKind};
 pub use crate::work_notices::{NoticeTask, StatusBar};
 use crate::world::World;
@@ -237,18 +238,17 @@ fn restore(config: &SandboxConfig) -> Result<(World, u64), JournalError> {
 }
 
 fn router(shared: &Arc<Shared>) -> Router {
-    let platform =
-        openapi::routes()
-            .fallback(call::unknown)
-            .layer(axum::middleware::from_fn_with_state(
-                Arc::clone(shared),
-                call_log::record,
-            ))
-            .layer(axum::middleware::from_fn_with_state(
-                Arc::clone(shared),
-                faults::inject,
-            ))
-            .layer(DefaultBodyLimit::max(BODY_AT_MOST));
+    let platform = openapi::routes()
+        .fallback(call::unknown)
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(shared),
+            call_log::record,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(shared),
+            faults::inject,
+        ))
+        .layer(DefaultBodyLimit::max(BODY_AT_MOST));
     Router::new()
         .merge(control::routes())
         .merge(control_notices::routes())

@@ -122,7 +122,7 @@ fn assert_well_made(path: &str, page: &Answer) {
             "cli.",
         ]
         .iter()
-            .any(|area| word.strip_prefix(area).is_some_and(is_key_rest));
+        .any(|area| word.strip_prefix(area).is_some_and(is_key_rest));
         assert!(!is_key, "{path} shows the key {word}");
         let unfilled = word.starts_with('{') && word.ends_with('}') && word.len() < 20;
         assert!(!unfilled, "{path} shows the place {word}");

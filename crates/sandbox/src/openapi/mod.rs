@@ -4,15 +4,15 @@
 //! documentation and SDKs; a code that neither names is said so beside it.
 
 mod announcements;
+mod cards;
+mod cards_delivery;
+mod cards_top_boxes;
 mod contacts;
 mod contacts_departments;
 mod contacts_leavers;
 mod contacts_people;
 mod contacts_roles;
 mod ding;
-mod cards;
-mod cards_delivery;
-mod cards_top_boxes;
 mod gateway;
 mod gateway_failed;
 mod group_announcements;
@@ -51,7 +51,10 @@ use crate::shared::Shared;
 pub(crate) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/robot/send", legacy(crate::webhook::send))
-        .route("/robot/sendBySession", legacy(crate::push::reply_by_session))
+        .route(
+            "/robot/sendBySession",
+            legacy(crate::push::reply_by_session),
+        )
         .route("/v1.0/gateway/connections/open", post(gateway::open))
         .merge(crate::push::routes())
         .route(

@@ -206,7 +206,11 @@ async fn the_directory_is_walked_department_by_department() {
     .await;
     assert_eq!(rest["result"]["list"][0]["userid"], "zhaolei");
     assert_eq!(
-        ask("/topapi/v2/user/list", json!({"dept_id": 3, "cursor": 0, "size": 101})).await["errcode"],
+        ask(
+            "/topapi/v2/user/list",
+            json!({"dept_id": 3, "cursor": 0, "size": 101})
+        )
+        .await["errcode"],
         400_002
     );
     assert_eq!(

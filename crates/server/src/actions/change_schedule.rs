@@ -12,7 +12,11 @@ use yuezhi_domain::{
 use yuezhi_store::{Tx, audit, deliveries, occurrences, schedules};
 
 use super::{ActionError, Actor, Refusal, send_reminders::CLICK};
-use crate::{app::App, fan_out::{Way, group_message}, refusals};
+use crate::{
+    app::App,
+    fan_out::{Way, group_message},
+    refusals,
+};
 
 /// What somebody types.
 #[derive(Debug, Clone, PartialEq, Eq)]

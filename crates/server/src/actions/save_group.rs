@@ -169,10 +169,7 @@ pub struct Wanted {
 }
 
 /// Whom an audience means by now; the inner error says what is not clear about it.
-pub fn wanted(
-    tx: &mut Tx<'_>,
-    audience: &Audience,
-) -> Result<Result<Wanted, Refusal>, StoreError> {
+pub fn wanted(tx: &mut Tx<'_>, audience: &Audience) -> Result<Result<Wanted, Refusal>, StoreError> {
     let resolved = match audience::resolve(tx, audience)? {
         Ok(resolved) => resolved,
         Err(error) => return Ok(Err(refusals::audience(&error))),

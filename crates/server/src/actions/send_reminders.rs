@@ -12,9 +12,7 @@ use yuezhi_domain::{
     DeliveryKind, NoticeId, NoticeState, OccurrenceId, OccurrenceOutcome, PlanFacts, ReminderPlan,
     Requirement, Sweep, UnixMillis, reminder::DEFAULT_GRACE,
 };
-use yuezhi_store::{
-    Tx, audit, deliveries, notices, notices::Notice, obligations, occurrences,
-};
+use yuezhi_store::{Tx, audit, deliveries, notices, notices::Notice, obligations, occurrences};
 
 use super::{ActionError, Actor, Refusal, publish_version::PlannedDelivery};
 use crate::{

@@ -76,7 +76,7 @@ pub(super) fn organisation(company: &Company) -> sandbox::Organisation {
             },
             boss: index == 0,
             leads: leads(company, index),
-            manager_userid: manager(p, &userids),
+            manager_userid: manager(company, index, &userids),
             job_number: p.staff_no.clone(),
             hired_ms: hired_ms(&p.hired_on),
             ..sandbox::Person::default()
@@ -111,7 +111,7 @@ pub(super) fn directory(company: &Company) -> DirectorySnapshot {
             email: p.email.clone(),
             mobile: Some(p.mobile.clone()),
             hired_on: Some(p.hired_on.clone()),
-            manager_user_id: manager(p, &userids),
+            manager_user_id: manager(company, index, &userids),
             department_ids: department_ids(p),
             leads: leads(company, index),
             active: true,
@@ -167,9 +167,16 @@ fn leads(company: &Company, index: usize) -> Vec<i64> {
     department.map(|d| i64::from(d.id)).into_iter().collect()
 }
 
-fn manager(person: &Person, userids: &HashMap<&str, &str>) -> Option<String> {
-    let staff_no = person.manager_staff_no.as_deref()?;
-    userids.get(staff_no).map(|userid| (*userid).to_owned())
+/// As a walk finds it: the head of the main department; of a head, the next one above.
+fn manager(company: &Company, index: usize, userids: &HashMap<&str, &str>) -> Option<String> {
+    let person = company.people.get(index)?;
+    if index < company.departments.len() {
+        let staff_no = person.manager_staff_no.as_deref()?;
+        return userids.get(staff_no).map(|userid| (*userid).to_owned());
+    }
+    let main = person.department_ids.first()?;
+    let department = company.departments.iter().position(|d| d.id == *main)?;
+    Some(company.people.get(department)?.userid.clone())
 }
 
 /// Midnight in Hangzhou of that day.

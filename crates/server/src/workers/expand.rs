@@ -9,7 +9,11 @@ use yuezhi_domain::{ChangeKind, DeliveryKind, NoticeState, Requirement, UnixMill
 use yuezhi_store::{Tx, deliveries, notices, obligations, receipts, versions};
 
 use super::Next;
-use crate::{actions::ActionError, app::App, fan_out::{Expansion, Way, first_ways}};
+use crate::{
+    actions::ActionError,
+    app::App,
+    fan_out::{Expansion, Way, first_ways},
+};
 
 /// People of a chunk. A confirmation that comes meanwhile waits for the chunk that is being written, so fewer are kinder
 /// to it; how much publishing pays for that has not been measured at this size.

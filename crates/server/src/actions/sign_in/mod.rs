@@ -97,7 +97,9 @@ pub async fn account_of(app: &App, cookie: &str) -> Result<Option<Account>, Acti
             };
             let account = yuezhi_store::accounts::get(tx, no)?.filter(|a| a.disabled_at.is_none());
             Ok(match account {
-                Some(account) if administrator::is_still_good(&here, tx, &account)? => Some(account),
+                Some(account) if administrator::is_still_good(&here, tx, &account)? => {
+                    Some(account)
+                }
                 _ => None,
             })
         })
