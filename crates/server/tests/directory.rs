@@ -181,7 +181,7 @@ async fn who_leaves_owes_nothing_and_comes_back_with_their_history(engine: Engin
     let before = by_user(&app, "u2").await.unwrap();
     sync(&app, json!({})).await;
     let mut anew = person("u2new", "员工2", 3);
-    anew.unionid = "union-u2".to_owned();
+    "union-u2".clone_into(&mut anew.unionid);
     app.dingtalk().hire(anew).unwrap();
     sync(&app, json!({})).await;
     let after = by_user(&app, "u2new").await.unwrap();

@@ -1,5 +1,7 @@
 //! Notification groups: made, kept in step, greeted, refused where DingTalk has no room.
 
+use std::fmt::Write as _;
+
 use axum::http::Method;
 use serde_json::{Value, json};
 use yuezhi_sandbox::Rules;
@@ -138,7 +140,7 @@ async fn an_audience_too_large_is_refused(engine: Engine) {
     let app = start(engine).await;
     let mut csv = "工号,姓名,部门,钉钉UserID\n".to_owned();
     for number in 0..1_001 {
-        csv.push_str(&format!("M{number},大众{number},大部门,big{number}\n"));
+        writeln!(csv, "M{number},大众{number},大部门,big{number}").unwrap();
     }
     let file = UploadedFile {
         name: "people.csv".to_owned(),
